@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+/// Open-file-description locks on single bytes, fcntl(2): advisory, held by the description (so shared with a forked
+/// child and with duplicates), and released by the kernel when its last descriptor is closed, however that happens.
+/// Bytes past the end of the file may be locked.
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "error.hpp"
+
+namespace tenon::sys {
+
+/// Many may hold a byte shared (needs a readable descriptor), or one exclusively (a writable one).
+enum class LockKind : short { shared = F_RDLCK, exclusive = F_WRLCK };
+
+namespace detail {
+inline struct ::flock byte_range(int kind, ::off_t first, ::off_t count) noexcept {
+    struct ::flock range {};
+    range.l_type = static_cast<short>(kind);
+    range.l_whence = SEEK_SET;
+    range.l_start = first;
+    range.l_len = count;
+    return range;
+}
+}  // namespace detail
+
+/// Locks a byte if nobody else holds it in a way that conflicts.
+/// Returns  false when somebody does.
+inline bool try_lock_byte(int descriptor, ::off_t byte, LockKind kind) {
+    auto range = detail::byte_range(static_cast<int>(kind), byte, 1);
+    const int result = ::fcntl(descriptor, F_OFD_SETLK, &range);
+    if (result == -1 && (errno == EAGAIN || errno == EACCES)) {
+        return false;
+    }
+    checked(result, "fcntl(F_OFD_SETLK)");
+    return true;
+}
+
+/// Gives `count` bytes back.
+inline void unlock_bytes(int descriptor, ::off_t first, ::off_t count) noexcept {
+    auto range = detail::byte_range(F_UNLCK, first, count);
+    ::fcntl(descriptor, F_OFD_SETLK, &range);
+}
+
+/// Whether a description other than this one holds any of the `count` bytes, shared or exclusively. When the kernel
+/// cannot be asked, the answer is yes: nobody is taken for dead by mistake.
+inline bool locked_by_others(int descriptor, ::off_t first, ::off_t count) noexcept {
+    auto range = detail::byte_range(F_WRLCK, first, count);
+    return ::fcntl(descriptor, F_OFD_GETLK, &range) == -1 || range.l_type != F_UNLCK;
+}
+
+}  // namespace tenon::sys
