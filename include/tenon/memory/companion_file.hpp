@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+/// The small file beside a System V object, which has no descriptor of its own: its bytes carry the locks of
+/// attendance.hpp, its text who made the object and which it is. /dev/shm/tenon.<ipc namespace>.<what>.<key>, removed together
+/// with the object.
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <string>
+#include <utility>
+
+#include "../sys/file_descriptor.hpp"
+#include "../sys/posix_shared_memory.hpp"
+#include "../sys/sysv_key.hpp"
+#include "address.hpp"
+#include "attendance.hpp"
+#include "errc.hpp"
+
+namespace tenon::memory {
+
+/// Throws errc::untrusted unless the owner is the caller or root, or the one named, and nobody may write beyond `most`.
+inline void check_trust(::uid_t owner, ::mode_t mode, Owner trusted, Mode most, const std::string& name) {
+    if (owner != trusted.user && owner != ::geteuid() && owner != 0) {
+        throw_error(errc::untrusted, "\"" + name + "\" belongs to user " + std::to_string(owner) + ", not to " +
+                                         std::to_string(trusted.user) + " or root: pass tenon::Owner{" +
+                                         std::to_string(owner) + "} to trust it");
+    }
+    const ::mode_t writers = mode & 0022 & ~most.bits;
+    if (writers != 0) {
+        throw_error(errc::untrusted, "\"" + name + "\" may be written by " + ((writers & 0002) != 0 ? "anybody" : "its group") +
+                                         ": pass the tenon::Mode that you tolerate");
+    }
+}
+
+/// Which kind of System V object a companion file stands beside.
+enum class SysvObject { shared_memory, semaphores };
+
+class CompanionFile {
+public:
+    CompanionFile(SysvObject object, const Address& address) : shown_{address.text()} {
+        struct ::stat ns {};
+        const unsigned long long id = ::stat("/proc/self/ns/ipc", &ns) == 0 ? ns.st_ino : 0;  // keys are per namespace
+        path_ = std::string{sys::shared_memory_directory} + "/tenon." + std::to_string(id) +
+                (object == SysvObject::shared_memory ? ".shm." : ".sem.") +
+                address.key().text().substr(4);  // without "key "
+    }
+
+    /// Opens the file and waits at its gate; on return the caller holds the gate and the file still has its name.
+    /// Returns  an empty descriptor when there is none.
+    /// Throws   errc::not_ready when the gate stays shut until `until`; errc::untrusted; EACCES.
+    [[nodiscard]] sys::FileDescriptor open(Owner trusted, Mode most, std::int64_t until) const {
+        return open_gate(trusted, most, until, [] { return sys::FileDescriptor{}; });
+    }
+
+    /// As open(), making the file when there is none.
+    [[nodiscard]] sys::FileDescriptor open_or_create(Mode mode, std::int64_t until) const {
+        return open_gate(Owner::caller(), mode, until, [&] {
+            sys::FileDescriptor made{sys::uninterrupted([&] {
+                return ::open(path_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode.bits | 0600);
+            })};
+            if (!made && errno != EEXIST) {
+                sys::throw_error(errno, "open(O_CREAT)", path_);
+            }
+            if (made) {
+                sys::checked(::fchmod(made.get(), mode.bits | 0600), "fchmod", path_);
+            }
+            return made;
+        });
+    }
+
+    /// Opens it for reading only, without the gate (that needs the right to write).
+    [[nodiscard]] sys::FileDescriptor open_as_reader(Owner trusted, Mode most) const {
+        sys::FileDescriptor file{sys::uninterrupted([&] { return ::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW); })};
+        if (file) {
+            const auto status = sys::status(file.get(), path_);
+            check_trust(status.st_uid, status.st_mode, trusted, most, path_);
+        }
+        return file;
+    }
+
+    /// What the file says: the pid of who was about to make the System V object, and the object's identifier, -1 before
+    /// it was made. Written in that order, so that a creator which died in between can be recognised.
+    struct Record {
+        std::uint32_t creator = 0;
+        std::int32_t id = -1;
+    };
+    void write(int descriptor, Record record) const {
+        sys::checked(sys::uninterrupted([&] { return ::pwrite(descriptor, &record, sizeof record, 0); }), "pwrite", path_);
+    }
+    [[nodiscard]] Record read(int descriptor) const noexcept {
+        Record record;
+        return sys::uninterrupted([&] { return ::pread(descriptor, &record, sizeof record, 0); }) == sizeof record ? record : Record{};
+    }
+
+    void unlink() const noexcept { ::unlink(path_.c_str()); }
+
+    /// Behind the gate: unlinks the file if no object was ever made beside it.
+    void unlink_unused(int descriptor) const noexcept {
+        if (read(descriptor).creator == 0) {
+            unlink();
+        }
+    }
+
+    /// Whether the path still leads to that file.
+    [[nodiscard]] bool is(const Identity& identity) const noexcept {
+        struct ::stat status {};
+        return ::lstat(path_.c_str(), &status) == 0 && Identity{status.st_dev, status.st_ino} == identity;
+    }
+
+private:
+    template <class Make>
+    sys::FileDescriptor open_gate(Owner trusted, Mode most, std::int64_t until, Make make) const {
+        for (;;) {
+            sys::FileDescriptor file{sys::uninterrupted([&] { return ::open(path_.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW); })};
+            if (!file) {
+                if (errno != ENOENT) {
+                    sys::throw_error(errno, "open", path_);
+                }
+                file = make();
+                if (!file) {
+                    if (errno == EEXIST) {
+                        continue;  // somebody made it meanwhile
+                    }
+                    return file;
+                }
+            }
+            const auto status = sys::status(file.get(), path_);
+            check_trust(status.st_uid, status.st_mode, trusted, most, path_);
+            if (!enter_gate(file.get(), until)) {
+                throw_error(errc::not_ready, "\"" + shown_ + "\"");
+            }
+            if (sys::status(file.get(), path_).st_nlink != 0) {
+                return file;
+            }  // buried between open() and the gate: look again
+        }
+    }
+
+    std::string path_;
+    std::string shown_;
+};
+
+}  // namespace tenon::memory
