@@ -5,7 +5,7 @@
 ///
 ///     const auto deadline = tenon::Deadline::after(5ms);
 
-#include <chrono>
+#include <semaphore>  // std::chrono: durations and clocks, at two thirds of the price of <chrono>, which adds calendars and streams
 #include <cstdint>
 
 #include "../sys/clock.hpp"

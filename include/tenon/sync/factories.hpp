@@ -9,7 +9,6 @@
 /// Self has, for its friend Factories: access, can_create, spec(parameters...) for a new object and spec() for any,
 /// builder(mode, parameters...), settle(object, capacity, seat), and a constructor from a memory::Segment.
 
-#include <chrono>
 #include <system_error>
 
 #include "../memory/address.hpp"

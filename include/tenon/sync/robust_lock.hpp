@@ -7,7 +7,6 @@
 ///     if (lock.lock() == tenon::LockState::holder_died) reset_printer();
 ///     lock.unlock();   // or std::lock_guard, where the state does not matter
 
-#include <chrono>
 #include <cstdint>
 #include <new>
 #include <utility>

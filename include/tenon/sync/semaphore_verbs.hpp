@@ -5,7 +5,6 @@
 ///
 ///     if (semaphore.try_acquire_for(5ms)) { work(); semaphore.release(); }
 
-#include <chrono>
 #include <concepts>
 #include <cstdint>
 
