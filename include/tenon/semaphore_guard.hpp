@@ -121,7 +121,8 @@ private:
                 return false;
             }
             if (nap != 0) {  // two guards that keep taking turns at failing step out of each other's way
-                sys::sleep_until(sys::monotonic_now() + nap + static_cast<std::int64_t>(sys::this_thread() % 7) * 3'000);
+                sys::sleep_until(sys::monotonic_now() + nap +
+                                 static_cast<std::int64_t>(sys::this_thread() % 7) * 3'000);
             }
         }
     }

@@ -56,10 +56,10 @@ public:
         std::swap(value_, other.value_);
         return *this;
     }
-    ~Draft() { ::operator delete(value_, std::align_val_t{alignof(T)}); }
+    ~Draft() { ::operator delete (value_, std::align_val_t{alignof(T)}); }
     void reserve() {
         if (value_ == nullptr) {
-            value_ = static_cast<T*>(::operator new(sizeof(T), std::align_val_t{alignof(T)}));
+            value_ = static_cast<T*>(::operator new (sizeof(T), std::align_val_t{alignof(T)}));
         }
     }
     T* get() noexcept { return value_; }
@@ -83,7 +83,8 @@ class SharedObject : public sync::Factories<SharedObject<T>> {
     friend Base;
     using Value = std::remove_const_t<T>;
     static_assert(require_payload<Value>());
-    static_assert(alignof(Value) <= 4096, "tenon::SharedObject: alignments above 4096, the size of a page, cannot be kept");
+    static_assert(alignof(Value) <= 4096,
+                  "tenon::SharedObject: alignments above 4096, the size of a page, cannot be kept");
     static constexpr bool read_only = std::is_const_v<T>;
     static constexpr bool value_is_small = sizeof(Value) <= 4096;
 
@@ -100,45 +101,35 @@ public:
     using Base::create;
     using Base::open_or_create;
 
-    [[nodiscard]] static SharedObject create(const Address& address, const Value& initial, Mode mode = private_mode)
-        requires(!read_only)
-    {
+    [[nodiscard]] static SharedObject create(const Address& address, const Value& initial,
+                                             Mode mode = private_mode) requires(!read_only) {
         return SharedObject{memory::Segment::create(address, spec(), mode, builder(mode, &initial), settle)};
     }
-    [[nodiscard]] static SharedObject create(const Address& address, const Value& initial, std::error_code& error)
-        requires(!read_only)
-    {
+    [[nodiscard]] static SharedObject create(const Address& address, const Value& initial,
+                                             std::error_code& error) requires(!read_only) {
         return create(address, initial, private_mode, error);
     }
-    [[nodiscard]] static SharedObject create(const Address& address, const Value& initial, Mode mode, std::error_code& error)
-        requires(!read_only)
-    {
+    [[nodiscard]] static SharedObject create(const Address& address, const Value& initial, Mode mode,
+                                             std::error_code& error) requires(!read_only) {
         return memory::reporting(error, [&] { return create(address, initial, mode); });
     }
-    [[nodiscard]] static SharedObject open_or_create(const Address& address, const Value& initial, Mode mode = private_mode)
-        requires(!read_only)
-    {
+    [[nodiscard]] static SharedObject open_or_create(const Address& address, const Value& initial,
+                                                     Mode mode = private_mode) requires(!read_only) {
         return SharedObject{memory::Segment::open_or_create(address, spec(), mode, Base::tolerating(mode),
                                                             builder(mode, &initial), settle)};
     }
-    [[nodiscard]] static SharedObject open_or_create(const Address& address, const Value& initial, std::error_code& error)
-        requires(!read_only)
-    {
+    [[nodiscard]] static SharedObject open_or_create(const Address& address, const Value& initial,
+                                                     std::error_code& error) requires(!read_only) {
         return open_or_create(address, initial, private_mode, error);
     }
-    [[nodiscard]] static SharedObject open_or_create(const Address& address, const Value& initial, Mode mode, std::error_code& error)
-        requires(!read_only)
-    {
+    [[nodiscard]] static SharedObject open_or_create(const Address& address, const Value& initial, Mode mode,
+                                                     std::error_code& error) requires(!read_only) {
         return memory::reporting(error, [&] { return open_or_create(address, initial, mode); });
     }
-    [[nodiscard]] static SharedObject anonymous(const Value& initial)
-        requires(!read_only)
-    {
+    [[nodiscard]] static SharedObject anonymous(const Value& initial) requires(!read_only) {
         return SharedObject{memory::Segment::anonymous(spec(), builder(private_mode, &initial), settle)};
     }
-    [[nodiscard]] static SharedObject anonymous(const Value& initial, std::error_code& error)
-        requires(!read_only)
-    {
+    [[nodiscard]] static SharedObject anonymous(const Value& initial, std::error_code& error) requires(!read_only) {
         return memory::reporting(error, [&] { return anonymous(initial); });
     }
 
@@ -200,9 +191,7 @@ public:
     // ---- writing
 
     /// Publishes `value`, all of it or, when killed, none. Waits for writers in front.
-    void store(const Value& value)
-        requires(!read_only)
-    {
+    void store(const Value& value) requires(!read_only) {
         Ownership owned{*this};
         static_cast<void>(owned.take(sys::end_of_time));
         owned.commit(&value);
@@ -212,9 +201,7 @@ public:
     /// Returns  what `change` returns. When `change` throws, nothing changed.
     /// Throws   EDEADLK when called from within an update of the same object.
     template <class Change>
-    auto update(Change&& change)
-        requires(!read_only)
-    {
+    auto update(Change&& change) requires(!read_only) {
         Ownership owned{*this};
         static_cast<void>(owned.take(sys::end_of_time));
         return owned.change(change);
@@ -223,56 +210,35 @@ public:
     /// As update(), unless another writer is at work, or still is when the time comes.
     /// Returns  whether `change` was called and published.
     template <class Change>
-    [[nodiscard]] bool try_update(Change&& change)
-        requires(!read_only)
-    {
+    [[nodiscard]] bool try_update(Change&& change) requires(!read_only) {
         return update_until_time(change, sync::OwnedWord<>::at_once);
     }
     template <class Change, class Rep, class Period>
-    [[nodiscard]] bool try_update_for(const std::chrono::duration<Rep, Period>& duration, Change&& change)
-        requires(!read_only)
-    {
+    [[nodiscard]] bool try_update_for(const std::chrono::duration<Rep, Period>& duration,
+                                      Change&& change) requires(!read_only) {
         return update_until_time(change, Deadline::after(duration).nanoseconds());
     }
     template <class Change>
-    [[nodiscard]] bool try_update_until(Deadline deadline, Change&& change)
-        requires(!read_only)
-    {
+    [[nodiscard]] bool try_update_until(Deadline deadline, Change&& change) requires(!read_only) {
         return update_until_time(change, deadline.nanoseconds());
     }
 
     /// Shuts other writers out and hands over a draft of the latest value: Lock::commit() publishes it.
-    [[nodiscard]] Lock lock()
-        requires(!read_only)
-    {
-        return Lock{*this, sys::end_of_time};
-    }
+    [[nodiscard]] Lock lock() requires(!read_only) { return Lock{*this, sys::end_of_time}; }
     /// Returns  an empty Lock when another writer is at work, or still is when the time comes.
-    [[nodiscard]] Lock try_lock()
-        requires(!read_only)
-    {
-        return Lock{*this, sync::OwnedWord<>::at_once};
-    }
+    [[nodiscard]] Lock try_lock() requires(!read_only) { return Lock{*this, sync::OwnedWord<>::at_once}; }
     template <class Rep, class Period>
-    [[nodiscard]] Lock try_lock_for(const std::chrono::duration<Rep, Period>& duration)
-        requires(!read_only)
-    {
+    [[nodiscard]] Lock try_lock_for(const std::chrono::duration<Rep, Period>& duration) requires(!read_only) {
         return Lock{*this, Deadline::after(duration).nanoseconds()};
     }
-    [[nodiscard]] Lock try_lock_until(Deadline deadline)
-        requires(!read_only)
-    {
+    [[nodiscard]] Lock try_lock_until(Deadline deadline) requires(!read_only) {
         return Lock{*this, deadline.nanoseconds()};
     }
 
     // ---- the object's life
 
     /// The object stays when its last user leaves, until remove().
-    void persist()
-        requires(!read_only)
-    {
-        segment_.persist();
-    }
+    void persist() requires(!read_only) { segment_.persist(); }
     /// The name, or the key in words.
     [[nodiscard]] const std::string& name() const noexcept { return segment_.name(); }
     /// The descriptor of the memory, -1 for System V: attach() takes it in another process.
@@ -284,7 +250,8 @@ private:
     using Copies = sync::VersionedCopies<sizeof(Value)>;
 
     static memory::SegmentSpec spec() noexcept {
-        return {memory::Kind::shared_object, fingerprint<Value>, layout_words<Value>, 0, Copies::memory_size, memory::cache_line};
+        return {memory::Kind::shared_object, fingerprint<Value>, layout_words<Value>, 0,
+                Copies::memory_size,         memory::cache_line};
     }
 
     static Copies view(void* object) noexcept { return Copies{static_cast<sync::VersionedControl<>*>(object)}; }
@@ -330,12 +297,12 @@ private:
     [[nodiscard]] bool wait(Version seen, Deadline deadline) const {
         const bool announced = segment_.writable();
         constexpr std::int64_t unannounced_looks = 5'000'000;  // who creates with a Mode for readers is woken instead
-        return copies_.word().wait_changed(
-            seen, deadline.nanoseconds(), announced, announced ? sync::Patience::usual : unannounced_looks, [this] {
-                if (segment_.is_buried()) {
-                    memory::throw_error(errc::gone, "\"" + name() + "\"");
-                }
-            });
+        return copies_.word().wait_changed(seen, deadline.nanoseconds(), announced,
+                                           announced ? sync::Patience::usual : unannounced_looks, [this] {
+                                               if (segment_.is_buried()) {
+                                                   memory::throw_error(errc::gone, "\"" + name() + "\"");
+                                               }
+                                           });
     }
 
     template <class Change>

@@ -63,8 +63,8 @@ public:
             refuse(EINVAL, shown + " must begin with a slash: write \"/name\"");
         }
         if (name_.size() - 1 > NAME_MAX) {
-            refuse(ENAMETOOLONG, shown + " has " + std::to_string(name_.size() - 1) + " bytes after its slash, at most " +
-                                     std::to_string(NAME_MAX) + " are allowed");
+            refuse(ENAMETOOLONG, shown + " has " + std::to_string(name_.size() - 1) +
+                                     " bytes after its slash, at most " + std::to_string(NAME_MAX) + " are allowed");
         }
         const std::string_view rest = std::string_view{name_}.substr(1);
         if (rest.empty() || rest == "." || rest == "..") {

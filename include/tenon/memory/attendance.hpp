@@ -161,7 +161,8 @@ public:
     [[nodiscard]] Estate administer(std::uint32_t seat, const ParticipantTable& table) const {
         sys::FileDescriptor description = sys::try_reopen(file_.get(), O_RDWR);
         if (!description ||
-            !sys::try_lock_byte(description.get(), first_estate_byte + static_cast<::off_t>(seat), sys::LockKind::exclusive) ||
+            !sys::try_lock_byte(description.get(), first_estate_byte + static_cast<::off_t>(seat),
+                                sys::LockKind::exclusive) ||
             !is_dead(description.get(), seat, table)) {
             return {};
         }
@@ -207,7 +208,8 @@ private:
             if (!sys::try_lock_byte(descriptor, estate, sys::LockKind::exclusive)) {
                 continue;
             }
-            const bool mine = sys::try_lock_byte(descriptor, first_seat_byte + static_cast<::off_t>(seat), sys::LockKind::exclusive);
+            const bool mine =
+                sys::try_lock_byte(descriptor, first_seat_byte + static_cast<::off_t>(seat), sys::LockKind::exclusive);
             if (mine) {
                 table.enter(seat, sys::this_process());
                 settle(seat);

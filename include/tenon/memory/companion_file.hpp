@@ -29,7 +29,8 @@ inline void check_trust(::uid_t owner, ::mode_t mode, Owner trusted, Mode most, 
     }
     const ::mode_t writers = mode & 0022 & ~most.bits;
     if (writers != 0) {
-        throw_error(errc::untrusted, "\"" + name + "\" may be written by " + ((writers & 0002) != 0 ? "anybody" : "its group") +
+        throw_error(errc::untrusted, "\"" + name + "\" may be written by " +
+                                         ((writers & 0002) != 0 ? "anybody" : "its group") +
                                          ": pass the tenon::Mode that you tolerate");
     }
 }
@@ -72,7 +73,8 @@ public:
 
     /// Opens it for reading only, without the gate (that needs the right to write).
     [[nodiscard]] sys::FileDescriptor open_as_reader(Owner trusted, Mode most) const {
-        sys::FileDescriptor file{sys::uninterrupted([&] { return ::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW); })};
+        sys::FileDescriptor file{
+            sys::uninterrupted([&] { return ::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW); })};
         if (file) {
             const auto status = sys::status(file.get(), path_);
             check_trust(status.st_uid, status.st_mode, trusted, most, path_);
@@ -87,11 +89,14 @@ public:
         std::int32_t id = -1;
     };
     void write(int descriptor, Record record) const {
-        sys::checked(sys::uninterrupted([&] { return ::pwrite(descriptor, &record, sizeof record, 0); }), "pwrite", path_);
+        sys::checked(sys::uninterrupted([&] { return ::pwrite(descriptor, &record, sizeof record, 0); }), "pwrite",
+                     path_);
     }
     [[nodiscard]] Record read(int descriptor) const noexcept {
         Record record;
-        return sys::uninterrupted([&] { return ::pread(descriptor, &record, sizeof record, 0); }) == sizeof record ? record : Record{};
+        return sys::uninterrupted([&] { return ::pread(descriptor, &record, sizeof record, 0); }) == sizeof record
+                   ? record
+                   : Record{};
     }
 
     void unlink() const noexcept { ::unlink(path_.c_str()); }
@@ -113,7 +118,8 @@ private:
     template <class Make>
     sys::FileDescriptor open_gate(Owner trusted, Mode most, std::int64_t until, Make make) const {
         for (;;) {
-            sys::FileDescriptor file{sys::uninterrupted([&] { return ::open(path_.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW); })};
+            sys::FileDescriptor file{
+                sys::uninterrupted([&] { return ::open(path_.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW); })};
             if (!file) {
                 if (errno != ENOENT) {
                     sys::throw_error(errno, "open", path_);

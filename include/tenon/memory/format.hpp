@@ -47,16 +47,16 @@ enum class State : std::uint32_t {
 struct SegmentHeader {
     std::uint64_t magic;
     std::uint32_t format;
-    std::atomic<std::uint32_t> state;   // store(ready, release) pairs with every opener's load(acquire)
-    std::uint64_t fingerprint;          // of the payload's layout
+    std::atomic<std::uint32_t> state;  // store(ready, release) pairs with every opener's load(acquire)
+    std::uint64_t fingerprint;         // of the payload's layout
     std::uint64_t total_size;
     std::uint32_t kind;
-    std::uint32_t capacity;             // permits, slots; 0 where there is nothing to count
+    std::uint32_t capacity;  // permits, slots; 0 where there is nothing to count
     std::uint64_t object_offset;
     std::uint32_t words_size;
     std::uint32_t participants_offset;
     std::uint32_t participants_count;
-    std::uint32_t creator;              // pid, for people to read
+    std::uint32_t creator;  // pid, for people to read
 };
 
 struct SegmentLife {

@@ -41,10 +41,10 @@ namespace tenon::memory {
 struct SegmentSpec {
     Kind kind;
     std::uint64_t fingerprint;
-    std::string_view words;       // the layout in words
-    std::uint32_t capacity;       // any_capacity: whatever is there
-    std::size_t object_size;      // for that capacity
-    std::size_t object_alignment;  // at most 4096
+    std::string_view words;             // the layout in words
+    std::uint32_t capacity;             // any_capacity: whatever is there
+    std::size_t object_size;            // for that capacity
+    std::size_t object_alignment;       // at most 4096
     std::size_t size_per_capacity = 0;  // what each one more adds to object_size
     std::uint32_t participants = default_participants;
 
@@ -89,12 +89,14 @@ public:
     template <class Settle>
     static Segment open(const Address& address, const SegmentSpec& spec, const Approach& approach, Settle settle) {
         address.check();
-        return address.is_key() ? open_sysv(address, spec, approach, settle) : open_posix(address, spec, approach, settle);
+        return address.is_key() ? open_sysv(address, spec, approach, settle)
+                                : open_posix(address, spec, approach, settle);
     }
 
     /// As open(), waiting for the object to appear until approach.until.
     template <class Settle>
-    static Segment open_when_there(const Address& address, const SegmentSpec& spec, const Approach& approach, Settle settle) {
+    static Segment open_when_there(const Address& address, const SegmentSpec& spec, const Approach& approach,
+                                   Settle settle) {
         for (std::int64_t nap = 1'000'000;; nap = nap < 8'000'000 ? nap * 2 : 10'000'000) {
             try {
                 return open(address, spec, approach, settle);
@@ -194,7 +196,8 @@ public:
     [[nodiscard]] bool is_dead(std::uint32_t seat) const noexcept { return attendance_.is_dead(seat, participants_); }
     [[nodiscard]] Estate administer(std::uint32_t seat) const { return attendance_.administer(seat, participants_); }
     [[nodiscard]] bool is_this_process(std::uint32_t seat) const noexcept {
-        return seat < participants_.count && participants_.identity(seat).pid == static_cast<std::uint32_t>(::getpid()) &&
+        return seat < participants_.count &&
+               participants_.identity(seat).pid == static_cast<std::uint32_t>(::getpid()) &&
                participants_.identity(seat) == sys::this_process();
     }
 
@@ -233,7 +236,8 @@ private:
         std::size_t object_offset;
         std::size_t total_size;
 
-        Geometry(const SegmentSpec& spec, std::size_t words_size, std::uint32_t participants, std::uint32_t capacity) noexcept
+        Geometry(const SegmentSpec& spec, std::size_t words_size, std::uint32_t participants,
+                 std::uint32_t capacity) noexcept
             : participants_offset{round_up(words_offset + words_size, cache_line)},
               object_offset{round_up(participants_offset + participants * sizeof(ParticipantEntry),
                                      spec.object_alignment < cache_line ? cache_line : spec.object_alignment)},
@@ -291,7 +295,8 @@ private:
     }
 
     template <class Build, class Settle>
-    static Segment create_posix(const Address& address, const SegmentSpec& spec, Mode mode, Build build, Settle settle) {
+    static Segment create_posix(const Address& address, const SegmentSpec& spec, Mode mode, Build build,
+                                Settle settle) {
         const Geometry geometry{spec, spec.words.size(), spec.participants, spec.capacity};
         sys::FileDescriptor file = sys::create_unnamed_shared_memory(mode.bits, address.text());
         sys::reserve(file.get(), geometry.total_size, address.text());
@@ -342,7 +347,8 @@ private:
     static int find_sysv_id(const Address& address) noexcept { return ::shmget(address.key().value(), 0, 0); }
 
     /// A fresh segment for the key; called behind the gate. Buries one that nobody uses.
-    static int make_sysv_id(const Address& address, std::size_t size, Mode mode, const CompanionFile& companion, int gate) {
+    static int make_sysv_id(const Address& address, std::size_t size, Mode mode, const CompanionFile& companion,
+                            int gate) {
         const CompanionFile::Record previous = companion.read(gate);
         for (;;) {
             companion.write(gate, {static_cast<std::uint32_t>(::getpid()), -1});
@@ -386,7 +392,8 @@ private:
     // ---- finding
 
     template <class Settle>
-    static Segment open_posix(const Address& address, const SegmentSpec& spec, const Approach& approach, Settle settle) {
+    static Segment open_posix(const Address& address, const SegmentSpec& spec, const Approach& approach,
+                              Settle settle) {
         const bool writable = approach.access == Access::read_write;
         for (;;) {
             Segment found;
@@ -432,7 +439,8 @@ private:
             throw_error(errc::corrupted, "\"" + address.text() + "\"");  // a segment, but not one of ours
         }
         found.check(spec, status.shm_segsz);
-        const sys::FileDescriptor reader_gate = writable ? sys::FileDescriptor{} : found.gate_of(gate.get(), approach.until);
+        const sys::FileDescriptor reader_gate =
+            writable ? sys::FileDescriptor{} : found.gate_of(gate.get(), approach.until);
         found.attendance_ = Attendance{sys::reopen(gate.get(), writable ? O_RDWR : O_RDONLY)};
         found.join(settle);
         found.named_ = true;
@@ -459,9 +467,16 @@ private:
         struct {
             std::uint64_t magic, fingerprint, total_size, object_offset;
             std::uint32_t format, kind, capacity, words_size, participants_offset, participants_count;
-        } const seen{header().magic,      header().fingerprint, header().total_size, header().object_offset,
-                     header().format,     header().kind,        header().capacity,   header().words_size,
-                     header().participants_offset, header().participants_count};
+        } const seen{header().magic,
+                     header().fingerprint,
+                     header().total_size,
+                     header().object_offset,
+                     header().format,
+                     header().kind,
+                     header().capacity,
+                     header().words_size,
+                     header().participants_offset,
+                     header().participants_count};
         if (state == static_cast<std::uint32_t>(State::blank) && seen.magic == 0) {
             throw_error(errc::owner_died, shown + " was never finished");
         }
@@ -476,8 +491,8 @@ private:
             throw_error(errc::owner_died, shown + " was never finished");
         }
         if (seen.kind != static_cast<std::uint32_t>(spec.kind)) {
-            throw_error(errc::kind_mismatch, shown + " is a " + name_of(static_cast<Kind>(seen.kind)) + ", not a " +
-                                                 name_of(spec.kind));
+            throw_error(errc::kind_mismatch,
+                        shown + " is a " + name_of(static_cast<Kind>(seen.kind)) + ", not a " + name_of(spec.kind));
         }
         if (seen.total_size != actual_size) {
             throw_error(errc::corrupted, shown + " says that it has " + std::to_string(seen.total_size) +
@@ -492,8 +507,8 @@ private:
             throw_error(errc::layout_mismatch, shown + "\n" + layout_difference(spec.words, theirs));
         }
         if (spec.capacity != SegmentSpec::any_capacity && seen.capacity != spec.capacity) {
-            throw_error(errc::capacity_mismatch, shown + " has " + std::to_string(seen.capacity) + ", not " +
-                                                     std::to_string(spec.capacity));
+            throw_error(errc::capacity_mismatch,
+                        shown + " has " + std::to_string(seen.capacity) + ", not " + std::to_string(spec.capacity));
         }
         const Geometry geometry{spec, seen.words_size, seen.participants_count, seen.capacity};
         if (geometry.participants_offset != seen.participants_offset || geometry.object_offset != seen.object_offset ||
@@ -546,13 +561,14 @@ private:
     /// Unlinks an object of ours that nobody uses and that was not asked to stay.
     /// Returns  false when the name belongs to somebody, or to something else.
     static bool bury_abandoned_posix(const Address& address) {
-        sys::FileDescriptor file{sys::uninterrupted(
-            [&] { return ::shm_open(address.text().c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0); })};
+        sys::FileDescriptor file{
+            sys::uninterrupted([&] { return ::shm_open(address.text().c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0); })};
         if (!file) {
             return errno == ENOENT;  // gone meanwhile: the name is free
         }
         const auto status = sys::status(file.get(), address.text());
-        if (!S_ISREG(status.st_mode) || status.st_uid != ::geteuid() || static_cast<std::size_t>(status.st_size) < words_offset) {
+        if (!S_ISREG(status.st_mode) || status.st_uid != ::geteuid() ||
+            static_cast<std::size_t>(status.st_size) < words_offset) {
             return false;
         }
         const sys::Mapping seen = sys::map_shared(file.get(), words_offset, sys::Protection::read, address.text());

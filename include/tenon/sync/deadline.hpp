@@ -5,8 +5,8 @@
 ///
 ///     const auto deadline = tenon::Deadline::after(5ms);
 
-#include <semaphore>  // std::chrono: durations and clocks, at two thirds of the price of <chrono>, which adds calendars and streams
 #include <cstdint>
+#include <semaphore>  // std::chrono: durations and clocks, at two thirds of the price of <chrono>, which adds calendars and streams
 
 #include "../sys/clock.hpp"
 
@@ -37,7 +37,8 @@ private:
     explicit constexpr Deadline(std::int64_t nanoseconds) noexcept : nanoseconds_{nanoseconds} {}
 
     template <class Rep, class Period>
-    static constexpr Deadline after_from(std::int64_t now, const std::chrono::duration<Rep, Period>& duration) noexcept {
+    static constexpr Deadline after_from(std::int64_t now,
+                                         const std::chrono::duration<Rep, Period>& duration) noexcept {
         // Compared as seconds in floating point: a conversion to nanoseconds could overflow.
         const auto seconds = std::chrono::duration_cast<std::chrono::duration<double>>(duration).count();
         if (!(seconds > 0)) {

@@ -31,7 +31,9 @@ public:
     Ticket announce() noexcept { return word_.fetch_or(sleepers, std::memory_order_seq_cst) | sleepers; }
 
     /// Sleeps until a signal given since announce(), until `until`, or for no reason.
-    void sleep(Ticket ticket, std::int64_t until) noexcept { Machine::sleep(address(), ticket, sys::any_sleeper, until); }
+    void sleep(Ticket ticket, std::int64_t until) noexcept {
+        Machine::sleep(address(), ticket, sys::any_sleeper, until);
+    }
 
     /// Wakes up to `count` sleepers. What they wait for was changed before by a seq_cst operation of the caller.
     void signal(int count) noexcept {
@@ -43,7 +45,9 @@ public:
 private:
     static constexpr std::uint32_t sleepers = 1;
 
-    [[nodiscard]] const std::uint32_t* address() const noexcept { return reinterpret_cast<const std::uint32_t*>(&word_); }
+    [[nodiscard]] const std::uint32_t* address() const noexcept {
+        return reinterpret_cast<const std::uint32_t*>(&word_);
+    }
 
     void wake(int count) noexcept {
         word_.fetch_add(2, std::memory_order_seq_cst);

@@ -29,7 +29,8 @@ public:
     template <class Concrete = Self>
         requires(Concrete::can_create)
     [[nodiscard]] static Self create(const Address& address, Parameters... parameters, Mode mode = private_mode) {
-        return Self{Segment::create(address, Self::spec(parameters...), mode, Self::builder(mode, parameters...), Self::settle)};
+        return Self{Segment::create(address, Self::spec(parameters...), mode, Self::builder(mode, parameters...),
+                                    Self::settle)};
     }
 
     /// Attaches an object that exists. `most` is the most permissive mode that is tolerated on it, `owner` the user to
@@ -48,14 +49,16 @@ public:
     }
     [[nodiscard]] static Self open_until(const Address& address, Deadline deadline, Mode most = owner_writes,
                                          Owner owner = Owner::caller()) {
-        return Self{Segment::open_when_there(address, Self::spec(), {Self::access, most, owner, deadline.nanoseconds()}, Self::settle)};
+        return Self{Segment::open_when_there(address, Self::spec(), {Self::access, most, owner, deadline.nanoseconds()},
+                                             Self::settle)};
     }
 
     /// Attaches the object, or makes it. One that nobody uses and that does not fit is replaced.
     /// Throws  as create() and open(); errc::capacity_mismatch when it exists, in use, with other parameters.
     template <class Concrete = Self>
         requires(Concrete::can_create)
-    [[nodiscard]] static Self open_or_create(const Address& address, Parameters... parameters, Mode mode = private_mode) {
+    [[nodiscard]] static Self open_or_create(const Address& address, Parameters... parameters,
+                                             Mode mode = private_mode) {
         return Self{Segment::open_or_create(address, Self::spec(parameters...), mode, tolerating(mode),
                                             Self::builder(mode, parameters...), Self::settle)};
     }
@@ -64,7 +67,8 @@ public:
     template <class Concrete = Self>
         requires(Concrete::can_create)
     [[nodiscard]] static Self anonymous(Parameters... parameters) {
-        return Self{Segment::anonymous(Self::spec(parameters...), Self::builder(private_mode, parameters...), Self::settle)};
+        return Self{
+            Segment::anonymous(Self::spec(parameters...), Self::builder(private_mode, parameters...), Self::settle)};
     }
 
     /// Attaches the object behind a descriptor that was inherited or received; the descriptor stays the caller's.
@@ -84,7 +88,8 @@ public:
     }
     template <class Concrete = Self>
         requires(Concrete::can_create)
-    [[nodiscard]] static Self create(const Address& address, Parameters... parameters, Mode mode, std::error_code& error) {
+    [[nodiscard]] static Self create(const Address& address, Parameters... parameters, Mode mode,
+                                     std::error_code& error) {
         return memory::reporting(error, [&] { return create(address, parameters..., mode); });
     }
     [[nodiscard]] static Self open(const Address& address, std::error_code& error) {
@@ -111,7 +116,8 @@ public:
     }
     template <class Concrete = Self>
         requires(Concrete::can_create)
-    [[nodiscard]] static Self open_or_create(const Address& address, Parameters... parameters, Mode mode, std::error_code& error) {
+    [[nodiscard]] static Self open_or_create(const Address& address, Parameters... parameters, Mode mode,
+                                             std::error_code& error) {
         return memory::reporting(error, [&] { return open_or_create(address, parameters..., mode); });
     }
     template <class Concrete = Self>
@@ -128,7 +134,9 @@ public:
 
 protected:
     /// Who asks for a mode when creating tolerates the same when opening.
-    static memory::Approach tolerating(Mode mode) noexcept { return {Self::access, Mode{mode.bits | owner_writes.bits}}; }
+    static memory::Approach tolerating(Mode mode) noexcept {
+        return {Self::access, Mode{mode.bits | owner_writes.bits}};
+    }
 };
 
 }  // namespace tenon::sync

@@ -22,7 +22,8 @@ struct Hardware {
     static void pause() noexcept { sys::pause(); }
 
     /// Sleeps while `word` holds `expected`, until woken or until `until` (sys::monotonic_now); may return early.
-    static void sleep(const std::uint32_t* word, std::uint32_t expected, std::uint32_t mask, std::int64_t until) noexcept {
+    static void sleep(const std::uint32_t* word, std::uint32_t expected, std::uint32_t mask,
+                      std::int64_t until) noexcept {
         if (until == sys::end_of_time) {
             sys::futex_wait(word, expected, mask, nullptr);
         } else {

@@ -69,7 +69,8 @@ public:
     /// `people` answers is_dead(seat), is_this_process(seat), and administer(seat) with something that tests true.
     /// Throws  EDEADLK when the calling thread has the lock already.
     template <class People>
-    [[nodiscard]] bool take(std::uint32_t seat, Version& version, std::int64_t until, const People& people, Version mark = 0) {
+    [[nodiscard]] bool take(std::uint32_t seat, Version& version, std::int64_t until, const People& people,
+                            Version mark = 0) {
         if (try_take(seat, version)) [[likely]] {
             return true;
         }
@@ -112,7 +113,8 @@ public:
     /// `longest`: between two looks. Before each sleep calls `check()`, which may throw.
     /// Returns  whether it changed.
     template <class Check>
-    [[nodiscard]] bool wait_changed(Version seen, std::int64_t until, bool announce, std::int64_t longest, Check check) {
+    [[nodiscard]] bool wait_changed(Version seen, std::int64_t until, bool announce, std::int64_t longest,
+                                    Check check) {
         const std::int64_t start = Machine::now();
         const Patience patience{start, longest};
         for (std::int64_t now = start;; now = Machine::now()) {
@@ -131,18 +133,21 @@ public:
                 }
                 word |= version_sleepers_flag;
             }
-            Machine::sleep(low_half(), static_cast<std::uint32_t>(word), version_sleepers, patience.next_look(now, until));
+            Machine::sleep(low_half(), static_cast<std::uint32_t>(word), version_sleepers,
+                           patience.next_look(now, until));
         }
     }
 
     /// Wakes those who wait for another version and could not announce it.
-    [[gnu::cold, gnu::noinline]] void wake_unannounced() noexcept { Machine::wake(low_half(), sys::all_sleepers, version_sleepers); }
+    [[gnu::cold, gnu::noinline]] void wake_unannounced() noexcept {
+        Machine::wake(low_half(), sys::all_sleepers, version_sleepers);
+    }
 
 private:
     static constexpr std::uint64_t owner_mask = 0x3ff;
     static constexpr std::uint64_t lock_sleepers_flag = 0x400;
     static constexpr std::uint64_t version_sleepers_flag = 0x800;
-    static constexpr std::uint32_t lock_sleepers = 1;     // futex masks
+    static constexpr std::uint32_t lock_sleepers = 1;  // futex masks
     static constexpr std::uint32_t version_sleepers = 2;
     static constexpr int spins = 64;  // about 1.5 microseconds: longer than an update of a few hundred bytes takes
 
@@ -176,7 +181,8 @@ private:
     }
 
     template <class People>
-    [[nodiscard, gnu::cold, gnu::noinline]] bool take_slowly(std::uint32_t seat, Version& version, std::int64_t until, const People& people, Version mark) {
+    [[nodiscard, gnu::cold, gnu::noinline]] bool take_slowly(std::uint32_t seat, Version& version, std::int64_t until,
+                                                             const People& people, Version mark) {
         for (int spin = until == at_once ? spins : 0; spin < spins; ++spin) {
             Machine::pause();
             if (try_take(seat, version, 0)) {
@@ -203,7 +209,8 @@ private:
             if (now >= until) {
                 return false;
             }
-            if (holder_thread_.load(std::memory_order_relaxed) == this_thread_number() && people.is_this_process(owner - 1)) {
+            if (holder_thread_.load(std::memory_order_relaxed) == this_thread_number() &&
+                people.is_this_process(owner - 1)) {
                 sys::throw_error(EDEADLK, "lock taken twice by one thread");
             }
             if ((word & lock_sleepers_flag) == 0) {

@@ -50,7 +50,8 @@ public:
 
     /// Takes a permit for `seat`, sleeping until `until` at the latest. `people`: see OwnedWord::take().
     template <class People>
-    [[nodiscard, gnu::cold, gnu::noinline]] bool take(std::uint32_t seat, std::int64_t until, const People& people) const {
+    [[nodiscard, gnu::cold, gnu::noinline]] bool take(std::uint32_t seat, std::int64_t until,
+                                                      const People& people) const {
         const std::int64_t start = Machine::now();
         const Patience patience{start};
         for (std::int64_t now = start;; now = Machine::now()) {
@@ -73,8 +74,8 @@ public:
     [[nodiscard]] bool give_back(std::uint32_t seat) const noexcept {
         for (std::uint32_t i = 0; i < count_; ++i) {
             std::uint32_t seen = words()[i].load(std::memory_order_relaxed);
-            if (seen == seat + 1 && words()[i].compare_exchange_strong(seen, 0, std::memory_order_seq_cst,
-                                                                       std::memory_order_relaxed)) {
+            if (seen == seat + 1 &&
+                words()[i].compare_exchange_strong(seen, 0, std::memory_order_seq_cst, std::memory_order_relaxed)) {
                 control_->returned.signal(1);
                 return true;
             }

@@ -89,7 +89,9 @@ private:
 
     explicit RobustLock(memory::Segment segment) noexcept : segment_{std::move(segment)} {}
 
-    [[nodiscard]] sync::OwnedWord<>& word() const noexcept { return *static_cast<sync::OwnedWord<>*>(segment_.object()); }
+    [[nodiscard]] sync::OwnedWord<>& word() const noexcept {
+        return *static_cast<sync::OwnedWord<>*>(segment_.object());
+    }
 
     [[nodiscard]] LockState take(std::int64_t until) {
         std::uint64_t version = 0;

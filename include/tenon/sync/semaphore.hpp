@@ -72,11 +72,17 @@ private:
     static constexpr memory::Access access = memory::Access::read_write;
 
     static memory::SegmentSpec spec(Permits permits = Permits{memory::SegmentSpec::any_capacity}) {
-        if (permits.count != memory::SegmentSpec::any_capacity && (permits.count == 0 || permits.count > most_permits)) {
+        if (permits.count != memory::SegmentSpec::any_capacity &&
+            (permits.count == 0 || permits.count > most_permits)) {
             sys::throw_error(EINVAL, "Semaphore of " + std::to_string(permits.count) + " permits (1 to " +
                                          std::to_string(most_permits) + " are possible)");
         }
-        return {memory::Kind::semaphore, 1, "Semaphore\n", permits.count, sizeof(sync::PermitsControl<>), memory::cache_line,
+        return {memory::Kind::semaphore,
+                1,
+                "Semaphore\n",
+                permits.count,
+                sizeof(sync::PermitsControl<>),
+                memory::cache_line,
                 sizeof(std::uint32_t)};
     }
     static auto builder(Mode /*mode*/, Permits /*permits*/) noexcept {
@@ -85,7 +91,9 @@ private:
     static sync::PermitTable<> table(void* object, std::uint32_t capacity) noexcept {
         return {static_cast<sync::PermitsControl<>*>(object), capacity};
     }
-    static void settle(void* object, std::uint32_t capacity, std::uint32_t seat) noexcept { table(object, capacity).settle(seat); }
+    static void settle(void* object, std::uint32_t capacity, std::uint32_t seat) noexcept {
+        table(object, capacity).settle(seat);
+    }
 
     explicit Semaphore(memory::Segment segment) noexcept
         : segment_{std::move(segment)}, permits_{table(segment_.object(), segment_.capacity())} {}

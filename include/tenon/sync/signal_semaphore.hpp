@@ -28,8 +28,8 @@ namespace sync {
 /// wake-up call, a sleeper looks by itself within 20 ms. Part of the segment format.
 template <class Machine = Hardware>
 struct alignas(64) SignalCount {
-    Event<Machine> raised;                                       // offset 0
-    typename Machine::template Atomic<std::uint32_t> count{0};   // offset 4
+    Event<Machine> raised;                                      // offset 0
+    typename Machine::template Atomic<std::uint32_t> count{0};  // offset 4
 
     [[nodiscard]] bool try_take() noexcept {
         std::uint32_t seen = count.load(std::memory_order_seq_cst);
@@ -93,7 +93,9 @@ public:
     }
 
     /// The count a moment ago.
-    [[nodiscard]] std::uint32_t approximate_available() const noexcept { return count().count.load(std::memory_order_relaxed); }
+    [[nodiscard]] std::uint32_t approximate_available() const noexcept {
+        return count().count.load(std::memory_order_relaxed);
+    }
 
     /// Stays when its last user leaves, until remove().
     void persist() { segment_.persist(); }
@@ -108,18 +110,22 @@ private:
     static constexpr memory::Access access = memory::Access::read_write;
 
     static memory::SegmentSpec spec(Permits /*initial*/ = Permits{0}) noexcept {
-        return {memory::Kind::signal_semaphore, 1, "SignalSemaphore\n", 0, sizeof(sync::SignalCount<>), memory::cache_line};
+        return {
+            memory::Kind::signal_semaphore, 1, "SignalSemaphore\n", 0, sizeof(sync::SignalCount<>), memory::cache_line};
     }
     static auto builder(Mode /*mode*/, Permits initial) noexcept {
         return [initial](void* object) {
             (::new (object) sync::SignalCount<>{})->count.store(initial.count, std::memory_order_relaxed);
         };
     }
-    static void settle(void* /*object*/, std::uint32_t /*capacity*/, std::uint32_t /*seat*/) noexcept {}  // nobody owns anything
+    static void settle(void* /*object*/, std::uint32_t /*capacity*/, std::uint32_t /*seat*/) noexcept {
+    }  // nobody owns anything
 
     explicit SignalSemaphore(memory::Segment segment) noexcept : segment_{std::move(segment)} {}
 
-    [[nodiscard]] sync::SignalCount<>& count() const noexcept { return *static_cast<sync::SignalCount<>*>(segment_.object()); }
+    [[nodiscard]] sync::SignalCount<>& count() const noexcept {
+        return *static_cast<sync::SignalCount<>*>(segment_.object());
+    }
     [[nodiscard]] bool take(std::int64_t until) noexcept { return count().try_take() || count().take(until); }
 
     memory::Segment segment_;

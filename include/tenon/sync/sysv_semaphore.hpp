@@ -89,8 +89,9 @@ public:
         const auto status = sys::sysv_semaphore_status(found.id_, address.text());
         memory::check_trust(status.sem_perm.uid, status.sem_perm.mode, owner, most, address.text());
         if (status.sem_nsems < count) {
-            memory::throw_error(errc::capacity_mismatch, "\"" + address.text() + "\" has " + std::to_string(status.sem_nsems) +
-                                                             " semaphores, not " + std::to_string(count));
+            memory::throw_error(errc::capacity_mismatch, "\"" + address.text() + "\" has " +
+                                                             std::to_string(status.sem_nsems) + " semaphores, not " +
+                                                             std::to_string(count));
         }
         found.size_ = status.sem_nsems;
         if (gate && found.companion_->read(gate.get()).id == found.id_) {
@@ -126,7 +127,8 @@ public:
         address.check();
         const memory::CompanionFile companion{memory::SysvObject::semaphores, address};
         const sys::FileDescriptor gate = companion.open(Owner::caller(), Mode{0777}, sys::end_of_time);
-        sys::remove_sysv_semaphores(sys::checked(::semget(key.value(), 0, 0), "semget", address.text()), address.text());
+        sys::remove_sysv_semaphores(sys::checked(::semget(key.value(), 0, 0), "semget", address.text()),
+                                    address.text());
         if (gate) {
             companion.unlink();
         }
@@ -167,12 +169,14 @@ private:
     }
 
     /// A fresh set for the key; called behind the gate. Buries one that nobody uses.
-    static int make(const Address& address, std::size_t count, Mode mode, const memory::CompanionFile& companion, int gate) {
+    static int make(const Address& address, std::size_t count, Mode mode, const memory::CompanionFile& companion,
+                    int gate) {
         const auto previous = companion.read(gate);
         const auto pid = static_cast<std::uint32_t>(::getpid());
         for (;;) {
             companion.write(gate, {pid, -1});
-            const int id = ::semget(address.key().value(), static_cast<int>(count), IPC_CREAT | IPC_EXCL | static_cast<int>(mode.bits));
+            const int id = ::semget(address.key().value(), static_cast<int>(count),
+                                    IPC_CREAT | IPC_EXCL | static_cast<int>(mode.bits));
             if (id != -1) {
                 companion.write(gate, {pid, id});
                 return id;
@@ -201,12 +205,14 @@ private:
     void initialise(const Permits* permits, std::size_t count) {
         for (std::size_t i = 0; i < count; ++i) {
             if (permits[i].count > 32'767) {  // SEMVMX
-                sys::throw_error(ERANGE, "semop of " + std::to_string(permits[i].count) + " permits (at most 32767)", name_);
+                sys::throw_error(ERANGE, "semop of " + std::to_string(permits[i].count) + " permits (at most 32767)",
+                                 name_);
             }
         }
         auto* const operations = new ::sembuf[count];
         for (std::size_t i = 0; i < count; ++i) {
-            operations[i] = {static_cast<unsigned short>(i), static_cast<short>(permits[i].count), 0};  // 0: waits for 0, which it is
+            operations[i] = {static_cast<unsigned short>(i), static_cast<short>(permits[i].count),
+                             0};  // 0: waits for 0, which it is
         }
         try {
             sys::operate_sysv_semaphores(id_, operations, count, name_);
@@ -320,7 +326,8 @@ public:
     [[nodiscard]] static BasicSysvSemaphore open_or_create(SysvKey key, Permits permits, std::error_code& error) {
         return memory::reporting(error, [&] { return open_or_create(key, permits); });
     }
-    [[nodiscard]] static BasicSysvSemaphore open_or_create(SysvKey key, Permits permits, Mode mode, std::error_code& error) {
+    [[nodiscard]] static BasicSysvSemaphore open_or_create(SysvKey key, Permits permits, Mode mode,
+                                                           std::error_code& error) {
         return memory::reporting(error, [&] { return open_or_create(key, permits, mode); });
     }
     static void remove(SysvKey key, std::error_code& error) {
@@ -384,28 +391,33 @@ public:
 
     private:
         friend class SysvSemaphoreSet;
-        constexpr Operation(unsigned short index, short change, short flags) noexcept : operation_{index, change, flags} {}
+        constexpr Operation(unsigned short index, short change, short flags) noexcept
+            : operation_{index, change, flags} {}
         ::sembuf operation_;
     };
     static_assert(sizeof(Operation) == sizeof(::sembuf));
 
-    [[nodiscard]] static SysvSemaphoreSet create(SysvKey key, std::initializer_list<Permits> permits, Mode mode = private_mode) {
+    [[nodiscard]] static SysvSemaphoreSet create(SysvKey key, std::initializer_list<Permits> permits,
+                                                 Mode mode = private_mode) {
         return SysvSemaphoreSet{sync::SysvSet::create(key, permits.begin(), permits.size(), mode)};
     }
     [[nodiscard]] static SysvSemaphoreSet open(SysvKey key, Mode most = owner_writes, Owner owner = Owner::caller()) {
         return SysvSemaphoreSet{sync::SysvSet::open(key, 1, most, owner)};
     }
-    [[nodiscard]] static SysvSemaphoreSet open_or_create(SysvKey key, std::initializer_list<Permits> permits, Mode mode = private_mode) {
+    [[nodiscard]] static SysvSemaphoreSet open_or_create(SysvKey key, std::initializer_list<Permits> permits,
+                                                         Mode mode = private_mode) {
         return SysvSemaphoreSet{sync::SysvSet::open_or_create(key, permits.begin(), permits.size(), mode)};
     }
     static void remove(SysvKey key) { sync::SysvSet::remove(key); }
-    [[nodiscard]] static SysvSemaphoreSet create(SysvKey key, std::initializer_list<Permits> permits, std::error_code& error) {
+    [[nodiscard]] static SysvSemaphoreSet create(SysvKey key, std::initializer_list<Permits> permits,
+                                                 std::error_code& error) {
         return memory::reporting(error, [&] { return create(key, permits); });
     }
     [[nodiscard]] static SysvSemaphoreSet open(SysvKey key, std::error_code& error) {
         return memory::reporting(error, [&] { return open(key); });
     }
-    [[nodiscard]] static SysvSemaphoreSet open_or_create(SysvKey key, std::initializer_list<Permits> permits, std::error_code& error) {
+    [[nodiscard]] static SysvSemaphoreSet open_or_create(SysvKey key, std::initializer_list<Permits> permits,
+                                                         std::error_code& error) {
         return memory::reporting(error, [&] { return open_or_create(key, permits); });
     }
 
@@ -416,8 +428,12 @@ public:
     /// Throws  std::system_error (EINVAL) for an index that the set does not have.
     [[nodiscard]] Member operator[](std::size_t index) const { return Member{set_.id(), checked(index), &set_.name()}; }
 
-    [[nodiscard]] Operation take(std::size_t index, short permits = 1) const { return {checked(index), static_cast<short>(-permits), SEM_UNDO}; }
-    [[nodiscard]] Operation give(std::size_t index, short permits = 1) const { return {checked(index), permits, SEM_UNDO}; }
+    [[nodiscard]] Operation take(std::size_t index, short permits = 1) const {
+        return {checked(index), static_cast<short>(-permits), SEM_UNDO};
+    }
+    [[nodiscard]] Operation give(std::size_t index, short permits = 1) const {
+        return {checked(index), permits, SEM_UNDO};
+    }
     /// Waits until no permit is free.
     [[nodiscard]] Operation await_zero(std::size_t index) const { return {checked(index), 0, 0}; }
 
@@ -437,10 +453,12 @@ public:
             return true;
         }
         Batch batch{operations, 0};
-        return sys::operate_sysv_semaphores_until(set_.id(), batch.data(), batch.size(), deadline.nanoseconds(), set_.name());
+        return sys::operate_sysv_semaphores_until(set_.id(), batch.data(), batch.size(), deadline.nanoseconds(),
+                                                  set_.name());
     }
     template <class Rep, class Period>
-    [[nodiscard]] bool try_operate_for(const std::chrono::duration<Rep, Period>& duration, std::initializer_list<Operation> operations) {
+    [[nodiscard]] bool try_operate_for(const std::chrono::duration<Rep, Period>& duration,
+                                       std::initializer_list<Operation> operations) {
         return try_operate_until(Deadline::after(duration), operations);
     }
 
@@ -454,7 +472,8 @@ private:
     public:
         Batch(std::initializer_list<Operation> operations, short flags) : size_{operations.size()} {
             if (size_ > most) {
-                sys::throw_error(E2BIG, "semop of " + std::to_string(size_) + " operations (at most " + std::to_string(most) + ")");
+                sys::throw_error(
+                    E2BIG, "semop of " + std::to_string(size_) + " operations (at most " + std::to_string(most) + ")");
             }
             std::size_t i = 0;
             for (const Operation& operation : operations) {
@@ -475,7 +494,8 @@ private:
 
     [[nodiscard]] unsigned short checked(std::size_t index) const {
         if (index >= set_.size()) {
-            sys::throw_error(EINVAL, "semaphore " + std::to_string(index) + " of " + std::to_string(set_.size()), set_.name());
+            sys::throw_error(EINVAL, "semaphore " + std::to_string(index) + " of " + std::to_string(set_.size()),
+                             set_.name());
         }
         return static_cast<unsigned short>(index);
     }

@@ -67,8 +67,8 @@ public:
     Version load(void* to) const noexcept {
         Version version;
         while (!try_load(to, version)) [[unlikely]] {
-            Machine::pause();
-        }
+                Machine::pause();
+            }
         return version;
     }
 
@@ -92,7 +92,7 @@ public:
         Machine::fence(std::memory_order_release);                 // w2
         copy_in<Machine>(copy(next), from, size);                  // w3
         const bool unannounced = control_->unannounced_readers.load(std::memory_order_relaxed) != 0;
-        control_->word.commit(next);                               // w4
+        control_->word.commit(next);  // w4
         if (unannounced) [[unlikely]] {
             control_->word.wake_unannounced();
         }

@@ -30,8 +30,7 @@ inline ::timespec to_timespec(std::int64_t nanoseconds) noexcept {
 /// Sleeps until that time; a signal does not shorten it.
 inline void sleep_until(std::int64_t nanoseconds) noexcept {
     const ::timespec until = to_timespec(nanoseconds);
-    while (::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr) == EINTR) {
-    }
+    while (::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr) == EINTR) {}
 }
 
 }  // namespace tenon::sys

@@ -50,8 +50,7 @@ private:
 
 /// open(2), close-on-exec.
 inline FileDescriptor open(const char* path, int flags, ::mode_t mode = 0) {
-    return FileDescriptor{
-        checked(uninterrupted([&] { return ::open(path, flags | O_CLOEXEC, mode); }), "open", path)};
+    return FileDescriptor{checked(uninterrupted([&] { return ::open(path, flags | O_CLOEXEC, mode); }), "open", path)};
 }
 
 /// Another descriptor for the same open file description, close-on-exec. Source: fcntl(2), F_DUPFD_CLOEXEC.
@@ -95,7 +94,8 @@ inline struct ::stat status(int descriptor, std::string_view name = {}) {
 /// Makes the file `size` bytes long and reserves its memory now, so that a full file system is an error here and not
 /// a SIGBUS later. Throws ENOSPC when there is no room. Source: fallocate(2).
 inline void reserve(int descriptor, std::size_t size, std::string_view name = {}) {
-    checked(uninterrupted([&] { return ::fallocate(descriptor, 0, 0, static_cast<::off_t>(size)); }), "fallocate", name);
+    checked(uninterrupted([&] { return ::fallocate(descriptor, 0, 0, static_cast<::off_t>(size)); }), "fallocate",
+            name);
 }
 
 }  // namespace tenon::sys

@@ -30,9 +30,9 @@ inline FileDescriptor open_shared_memory(const std::string& name, int access) {
 /// A new object without a name, readable and writable; it vanishes with its last descriptor unless it is published.
 /// `name` is for the error's text. Source: open(2), O_TMPFILE.
 inline FileDescriptor create_unnamed_shared_memory(::mode_t mode, std::string_view name) {
-    FileDescriptor created{checked(
-        uninterrupted([&] { return ::open(shared_memory_directory, O_TMPFILE | O_RDWR | O_CLOEXEC, mode); }),
-        "open(O_TMPFILE)", name)};
+    FileDescriptor created{
+        checked(uninterrupted([&] { return ::open(shared_memory_directory, O_TMPFILE | O_RDWR | O_CLOEXEC, mode); }),
+                "open(O_TMPFILE)", name)};
     checked(::fchmod(created.get(), mode), "fchmod", name);  // exactly what was asked for, whatever the umask
     return created;
 }

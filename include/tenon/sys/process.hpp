@@ -111,9 +111,7 @@ inline bool has_ended(const ProcessIdentity& process) noexcept {
 }
 
 /// The calling thread, unique in its pid namespace while it runs.
-inline std::uint32_t this_thread() noexcept {
-    return static_cast<std::uint32_t>(::syscall(SYS_gettid));
-}
+inline std::uint32_t this_thread() noexcept { return static_cast<std::uint32_t>(::syscall(SYS_gettid)); }
 
 /// A descriptor that poll(2) reports readable once the process has ended.
 /// Throws  ESRCH when there is no such process.

@@ -25,10 +25,10 @@ inline int get_sysv_semaphores(::key_t key, int count, int flags, std::string_vi
 /// Throws  EIDRM when the set is removed meanwhile, ERANGE when a value or an undo counter would overflow, EFBIG, EACCES.
 inline void operate_sysv_semaphores(int id, ::sembuf* operations, std::size_t count, const std::string& name) {
     while (::semop(id, operations, count) == -1) [[unlikely]] {
-        if (errno != EINTR) {
-            throw_error(errno, "semop", name);
+            if (errno != EINTR) {
+                throw_error(errno, "semop", name);
+            }
         }
-    }
 }
 
 /// Performs all operations, which say IPC_NOWAIT, if that is possible at once.

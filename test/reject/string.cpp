@@ -1,0 +1,19 @@
+// EXPECT: Order.customer.name | std::basic_string<char> | a std::string keeps its characters in this process's heap; use tenon::FixedString<N>
+// SPDX-License-Identifier: BSL-1.0
+#include <tenon/payload/payload.hpp>
+
+#include <string>
+
+struct Customer {
+    int id;
+#ifdef ACCEPTED
+    int name;
+#else
+    std::string name;
+#endif
+};
+struct Order {
+    double price;
+    Customer customer;
+};
+static_assert(tenon::require_payload<Order>());

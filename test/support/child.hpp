@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+/// Other processes for tests. A child uses no Boost.Test macro: its function's answer becomes the exit status, and the
+/// parent judges. What hangs is ended by the watchdog of the test.
+
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <exception>
+#include <utility>
+
+namespace support {
+
+/// A forked process which runs `body`, a function that returns true when all is well. Killed at the end of the scope.
+class Child {
+public:
+    template <class Body>
+    explicit Child(Body body) {
+        std::fflush(nullptr);
+        pid_ = ::fork();
+        if (pid_ == 0) {
+            ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // nothing of a test outlives it
+            bool fine = false;
+            try {
+                fine = body();
+            } catch (const std::exception& error) {
+                std::fprintf(stderr, "in a child: %s\n", error.what());
+            }
+            ::_exit(fine ? 0 : 1);
+        }
+    }
+    Child(const Child&) = delete;
+    Child& operator=(const Child&) = delete;
+    ~Child() {
+        if (pid_ > 0) {
+            kill_now();
+        }
+    }
+
+    [[nodiscard]] pid_t pid() const noexcept { return pid_; }
+
+    /// Waits for its end.
+    /// Returns  whether the body returned true.
+    bool succeeds() {
+        int status = 0;
+        ::waitpid(std::exchange(pid_, -1), &status, 0);
+        return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    }
+    /// SIGKILL, and waits until it is gone.
+    void kill_now() {
+        ::kill(pid_, SIGKILL);
+        ::waitpid(std::exchange(pid_, -1), nullptr, 0);
+    }
+    void signal(int number) const { ::kill(pid_, number); }
+
+private:
+    pid_t pid_ = -1;
+};
+
+/// Runs `body` in a child, to its end.
+template <class Body>
+bool in_child(Body body) {
+    return Child{body}.succeeds();
+}
+
+/// Runs `body` in a child that then kills itself, as if by kill -9.
+template <class Body>
+void in_child_that_dies(Body body) {
+    Child child{[&] {
+        body();
+        ::raise(SIGKILL);
+        return false;
+    }};
+    child.succeeds();
+}
+
+}  // namespace support
