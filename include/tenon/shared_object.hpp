@@ -153,21 +153,22 @@ public:
     // ---- reading
 
     /// The latest value, whole. Never waits for a writer.
+    /// Throws  errc::corrupted when a peer scribbled over the object's versions.
     [[nodiscard]] Value load() const {
         if constexpr (std::is_default_constructible_v<Value>) {
             Value value;
-            copies_.load(&value);
+            copies_.load(&value, damaged());
             return value;
         } else {
             detail::Draft<Value, true> value;
-            copies_.load(value.get());
+            copies_.load(value.get(), damaged());
             return *value.get();
         }
     }
 
     /// Copies the latest value, whole. For large objects, and where the version is wanted with the value.
     /// Returns  its version.
-    Version load(Value& into) const noexcept { return copies_.load(&into); }
+    Version load(Value& into) const { return copies_.load(&into, damaged()); }
 
     /// The version of the latest value. What was written before its commit is visible after this.
     [[nodiscard]] Version version() const noexcept { return copies_.word().version(); }
@@ -292,6 +293,10 @@ private:
             }
             segment_.close();
         }
+    }
+
+    [[nodiscard]] auto damaged() const noexcept {
+        return [this] { memory::throw_error(errc::corrupted, "\"" + name() + "\""); };
     }
 
     [[nodiscard]] bool wait(Version seen, Deadline deadline) const {

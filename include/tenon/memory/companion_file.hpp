@@ -74,7 +74,10 @@ public:
     /// Opens it for reading only, without the gate (that needs the right to write).
     [[nodiscard]] sys::FileDescriptor open_as_reader(Owner trusted, Mode most) const {
         sys::FileDescriptor file{
-            sys::uninterrupted([&] { return ::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW); })};
+            sys::uninterrupted([&] { return ::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK); })};
+        if (!file && errno != ENOENT) {
+            sys::throw_error(errno, "open", path_);
+        }
         if (file) {
             const auto status = sys::status(file.get(), path_);
             check_trust(status.st_uid, status.st_mode, trusted, most, path_);
@@ -118,8 +121,8 @@ private:
     template <class Make>
     sys::FileDescriptor open_gate(Owner trusted, Mode most, std::int64_t until, Make make) const {
         for (;;) {
-            sys::FileDescriptor file{
-                sys::uninterrupted([&] { return ::open(path_.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW); })};
+            sys::FileDescriptor file{sys::uninterrupted(
+                [&] { return ::open(path_.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK); })};
             if (!file) {
                 if (errno != ENOENT) {
                     sys::throw_error(errno, "open", path_);

@@ -561,8 +561,8 @@ private:
     /// Unlinks an object of ours that nobody uses and that was not asked to stay.
     /// Returns  false when the name belongs to somebody, or to something else.
     static bool bury_abandoned_posix(const Address& address) {
-        sys::FileDescriptor file{
-            sys::uninterrupted([&] { return ::shm_open(address.text().c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0); })};
+        sys::FileDescriptor file{sys::uninterrupted(
+            [&] { return ::shm_open(address.text().c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0); })};
         if (!file) {
             return errno == ENOENT;  // gone meanwhile: the name is free
         }

@@ -62,13 +62,15 @@ public:
         control_->unannounced_readers.store(unannounced_readers ? 1 : 0, std::memory_order_relaxed);
     }
 
-    /// Copies the latest version to `to`, whole.
+    /// Copies the latest version to `to`, whole. Calls `refuse()`, which throws, when no writer can have left what it finds.
     /// Returns  its number.
-    Version load(void* to) const noexcept {
+    template <class Refuse>
+    Version load(void* to, Refuse refuse) const {
         Version version;
-        while (!try_load(to, version)) [[unlikely]] {
-                Machine::pause();
-            }
+        while (!try_load(to, version)) {
+            if (is_impossible()) refuse();
+            Machine::pause();
+        }
         return version;
     }
 
@@ -99,6 +101,15 @@ public:
     }
 
 private:
+    /// Whether `writing` is neither the version nor the one after it, the version being the same before and after the
+    /// look: no writer leaves that.
+    [[nodiscard, gnu::cold, gnu::noinline]] bool is_impossible() const noexcept {
+        const Version before = control_->word.version();
+        const Version written = control_->writing.load(std::memory_order_relaxed);
+        Machine::fence(std::memory_order_acquire);
+        return control_->word.version() == before && written - before >= 2;
+    }
+
     [[nodiscard]] SharedWord<Machine>* copy(Version version) const noexcept {
         auto* const first = reinterpret_cast<std::byte*>(control_ + 1);
         return reinterpret_cast<SharedWord<Machine>*>(first + (version & 1) * stride);

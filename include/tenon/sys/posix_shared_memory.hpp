@@ -21,10 +21,12 @@ namespace tenon::sys {
 /// Where glibc and musl keep POSIX shared memory.
 inline constexpr const char* shared_memory_directory = "/dev/shm";
 
-/// Opens an existing object, O_RDONLY or O_RDWR; never follows a symbolic link. ENOENT when there is none.
+/// Opens an existing object, O_RDONLY or O_RDWR; never follows a symbolic link, never blocks on a FIFO in its place.
+/// ENOENT when there is none.
 inline FileDescriptor open_shared_memory(const std::string& name, int access) {
     return FileDescriptor{checked(
-        uninterrupted([&] { return ::shm_open(name.c_str(), access | O_CLOEXEC | O_NOFOLLOW, 0); }), "shm_open", name)};
+        uninterrupted([&] { return ::shm_open(name.c_str(), access | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0); }),
+        "shm_open", name)};
 }
 
 /// A new object without a name, readable and writable; it vanishes with its last descriptor unless it is published.
