@@ -5,11 +5,10 @@
 #include <dirent.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <atomic>
+#include <cstdio>
 #include <cstdlib>
 #include <fstream>
-#include <iterator>
 #include <ostream>
 #include <set>
 #include <string>
@@ -24,13 +23,17 @@ inline int next_number() {
     return ++number;
 }
 
+/// The process of the test, for its children too.
+inline const int test_process = static_cast<int>(::getpid());
+
 /// "/tenon-test.PID.N"
 inline std::string unique_name() {
-    return "/tenon-test." + std::to_string(::getpid()) + "." + std::to_string(next_number());
+    return "/tenon-test." + std::to_string(test_process) + "." + std::to_string(next_number());
 }
 
+/// 0x5e, two bytes of the pid, a number.
 inline tenon::SysvKey unique_key() {
-    return tenon::SysvKey{0x5e000000 + (::getpid() & 0xffff) * 256 + next_number() % 256};
+    return tenon::SysvKey{0x5e000000 + (test_process & 0xffff) * 256 + next_number() % 256};
 }
 
 inline std::set<std::string> entries(const std::string& directory) {
@@ -44,18 +47,24 @@ inline std::set<std::string> entries(const std::string& directory) {
     return found;
 }
 
-inline std::size_t lines(const char* path) {
+/// How many lines of a file satisfy `wanted`.
+template <class Wanted>
+std::size_t count_lines(const char* path, Wanted wanted) {
     std::ifstream file{path};
-    return static_cast<std::size_t>(std::count(std::istreambuf_iterator<char>{file}, {}, '\n'));
+    std::size_t count = 0;
+    for (std::string line; std::getline(file, line);) {
+        count += wanted(line) ? 1 : 0;
+    }
+    return count;
 }
 
-/// Everything that tenon could leave behind, counted. Two of them are equal when nothing leaked in between; other
-/// programs of the machine are left out where they can be told apart.
+/// Everything of this test that tenon could leave behind, counted, and nothing of other programs: two of them are equal
+/// when nothing leaked in between.
 struct Census {
     std::size_t descriptors = entries("/proc/self/fd").size();
-    std::size_t mappings = lines("/proc/self/maps");
-    std::size_t segments = lines("/proc/sysvipc/shm");
-    std::size_t semaphores = lines("/proc/sysvipc/sem");
+    std::size_t mappings = count_lines("/proc/self/maps", is_shared_memory);
+    std::size_t segments = count_lines("/proc/sysvipc/shm", has_our_key);
+    std::size_t semaphores = count_lines("/proc/sysvipc/sem", has_our_key);
     std::size_t names = ours();
 
     friend bool operator==(const Census&, const Census&) = default;
@@ -65,11 +74,20 @@ struct Census {
     }
 
 private:
+    static bool is_shared_memory(const std::string& line) {
+        return line.find("/dev/shm/") != line.npos || line.find("/SYSV") != line.npos ||
+               line.find("/memfd:") != line.npos;
+    }
+    static bool has_our_key(const std::string& line) {
+        return (std::strtol(line.c_str(), nullptr, 10) >> 8) == ((0x5e000000 + (test_process & 0xffff) * 256) >> 8);
+    }
     static std::size_t ours() {
+        const std::string name = "tenon-test." + std::to_string(test_process) + ".";
+        char key[32];  // of a companion file: the last two digits are the number
+        std::snprintf(key, sizeof key, ".0x%x", (0x5e000000 + (test_process & 0xffff) * 256) >> 8);
         std::size_t count = 0;
-        const std::string mine = "tenon-test." + std::to_string(::getpid()) + ".";
-        for (const std::string& name : entries("/dev/shm")) {
-            count += name.rfind(mine, 0) == 0 ? 1 : 0;
+        for (const std::string& entry : entries("/dev/shm")) {
+            count += entry.rfind(name, 0) == 0 || entry.find(key) != entry.npos ? 1 : 0;
         }
         return count;
     }
