@@ -192,10 +192,11 @@ public:
     // ---- writing
 
     /// Publishes `value`, all of it or, when killed, none. Waits for writers in front.
-    void store(const Value& value) requires(!read_only) {
+    /// Returns  its version.
+    Version store(const Value& value) requires(!read_only) {
         Ownership owned{*this};
         static_cast<void>(owned.take(sys::end_of_time));
-        owned.commit(&value);
+        return owned.commit(&value);
     }
 
     /// Lets `change` work on a private draft of the latest value, with all other writers shut out, and publishes it.
@@ -333,9 +334,10 @@ private:
             return owned_;
         }
         void read(Value* draft) const noexcept { object_->copies_.read_owned(version_, draft); }
-        void commit(const Value* draft) noexcept {
+        Version commit(const Value* draft) noexcept {
             object_->copies_.commit(version_, draft);
             owned_ = false;
+            return version_ + 1;
         }
         void give_back() noexcept {
             if (owned_) {
@@ -398,7 +400,7 @@ public:
     [[nodiscard]] Value& operator*() noexcept { return *draft(); }
     [[nodiscard]] Value* operator->() noexcept { return draft(); }
 
-    /// Publishes the draft, all of it or, when killed, none.
+    /// Publishes the draft, all of it or, when killed, none. A second call does nothing.
     void commit() noexcept {
         if (owned_.owned()) {
             owned_.commit(draft());
