@@ -15,7 +15,13 @@ PRELUDE = '''
 using namespace std::chrono_literals;
 struct Telemetry { std::uint64_t tick; double position[3]; tenon::FixedString<32> source; };
 struct Order { std::uint64_t id; double price; };
-class Money { std::int64_t cents_ = 0; };
+class Money {
+public:
+    std::int64_t cents() const { return cents_; }
+
+private:
+    std::int64_t cents_ = 0;
+};
 inline void critical() {}
 '''
 

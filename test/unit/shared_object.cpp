@@ -202,8 +202,7 @@ BOOST_AUTO_TEST_CASE(one_thread_that_wants_the_lock_twice_is_told_instead_of_dea
     const auto name = unique_name();
     auto sut = SharedObject<Telemetry>::create(name);
     auto other = SharedObject<Telemetry>::open(name);
-    const auto same_handle =
-        support::refusal_of([&] { return sut.update([&](Telemetry&) { return sut.store({}); }); });
+    const auto same_handle = support::refusal_of([&] { return sut.update([&](Telemetry&) { return sut.store({}); }); });
     BOOST_TEST(same_handle.is(std::errc::resource_deadlock_would_occur));
     const auto other_handle =
         support::refusal_of([&] { return sut.update([&](Telemetry&) { return other.store({}); }); });
@@ -344,6 +343,29 @@ BOOST_AUTO_TEST_CASE(mode_0440_is_enough_for_a_reader_of_another_user) {
     std::this_thread::sleep_for(20ms);
     writer.store(Telemetry{.tick = 5, .position = {}, .source = {}});
     BOOST_TEST(reader.succeeds());
+}
+
+BOOST_AUTO_TEST_CASE(who_is_not_root_may_create_an_object_that_nobody_may_write_and_write_it) {
+    const auto name = unique_name();
+    const auto key = support::unique_key();
+    BOOST_TEST(in_child([&] {
+        if (::geteuid() == 0 && (::setgroups(0, nullptr) != 0 || ::setgid(65534) != 0 || ::setuid(65534) != 0)) {
+            return false;
+        }
+        auto writer = SharedObject<Telemetry>::create(name, tenon::Mode{0440});
+        auto sysv = SharedObject<Telemetry>::create(key, tenon::Mode{0440});
+        writer.update([](Telemetry& t) { t.tick = 3; });
+        sysv.update([](Telemetry& t) { t.tick = 4; });
+        return SharedObject<const Telemetry>::open(name).load().tick == 3 &&
+               SharedObject<const Telemetry>::open(key).load().tick == 4 &&
+               support::refusal_of([&] {
+                   return SharedObject<Telemetry>::open(name);
+               }).is(std::errc::permission_denied);
+    }));
+    BOOST_TEST(!support::exists(name));
+    BOOST_TEST(support::refusal_of([&] {
+                   return SharedObject<Telemetry>::open(key);
+               }).is(std::errc::no_such_file_or_directory));
 }
 
 BOOST_AUTO_TEST_CASE(a_reader_who_cannot_write_is_told_when_the_object_was_buried) {

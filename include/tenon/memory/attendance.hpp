@@ -16,6 +16,7 @@
 
 #include <fcntl.h>
 
+#include <atomic>
 #include <cstdint>
 #include <utility>
 
@@ -64,14 +65,15 @@ struct ParticipantTable {
     std::uint32_t count = 0;
 
     [[nodiscard]] sys::ProcessIdentity identity(std::uint32_t seat) const noexcept {
-        const volatile ParticipantEntry& entry = entries[seat];
-        return {entry.pid, entry.start_time, entry.pid_namespace};
+        const ParticipantEntry& entry = entries[seat];
+        return {entry.pid.load(std::memory_order_relaxed), entry.start_time.load(std::memory_order_relaxed),
+                entry.pid_namespace.load(std::memory_order_relaxed)};
     }
     void enter(std::uint32_t seat, const sys::ProcessIdentity& who) const noexcept {
-        volatile ParticipantEntry& entry = entries[seat];
-        entry.pid = who.pid;
-        entry.start_time = who.start_time;
-        entry.pid_namespace = who.pid_namespace;
+        ParticipantEntry& entry = entries[seat];
+        entry.pid.store(who.pid, std::memory_order_relaxed);
+        entry.start_time.store(who.start_time, std::memory_order_relaxed);
+        entry.pid_namespace.store(who.pid_namespace, std::memory_order_relaxed);
     }
 };
 

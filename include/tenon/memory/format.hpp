@@ -67,10 +67,10 @@ struct SegmentLife {
 /// One place in the table of participants. Whether the place is taken, and its taker alive, is told by a lock on byte
 /// `index` of the presence bytes (attendance.hpp), never by this memory.
 struct ParticipantEntry {
-    std::uint32_t pid;
+    std::atomic<std::uint32_t> pid;
     std::uint32_t processor;  // reserved: where it last ran
-    std::uint64_t start_time;
-    std::uint64_t pid_namespace;
+    std::atomic<std::uint64_t> start_time;
+    std::atomic<std::uint64_t> pid_namespace;
     std::uint64_t reserved;
 };
 

@@ -298,7 +298,7 @@ private:
     static Segment create_posix(const Address& address, const SegmentSpec& spec, Mode mode, Build build,
                                 Settle settle) {
         const Geometry geometry{spec, spec.words.size(), spec.participants, spec.capacity};
-        sys::FileDescriptor file = sys::create_unnamed_shared_memory(mode.bits, address.text());
+        sys::FileDescriptor file = sys::create_unnamed_shared_memory(address.text());
         sys::reserve(file.get(), geometry.total_size, address.text());
         Segment made;
         made.name_ = address.text();
@@ -306,6 +306,8 @@ private:
         made.base_ = static_cast<std::byte*>(made.mapping_.address());
         made.attendance_ = Attendance{sys::reopen(file.get(), O_RDWR)};
         made.born(spec, geometry, build, settle);
+        sys::set_mode(made.attendance_.descriptor(), mode.bits,
+                      address.text());  // last: it may forbid us to open it again
         while (!sys::publish_shared_memory(made.attendance_.descriptor(), address.text())) {
             if (!bury_abandoned_posix(address)) {
                 sys::throw_error(EEXIST, "linkat", address.text());
@@ -333,6 +335,7 @@ private:
             made.base_ = static_cast<std::byte*>(made.sysv_.address());
             made.attendance_ = Attendance{sys::reopen(gate.get(), O_RDWR)};
             made.born(spec, geometry, build, settle);
+            sys::set_sysv_shared_memory_mode(made.sysv_id_, mode.bits, address.text());
         } catch (...) {
             made.attendance_ = Attendance{};
             sys::remove_sysv_shared_memory(made.sysv_id_, address.text());
@@ -352,7 +355,8 @@ private:
         const CompanionFile::Record previous = companion.read(gate);
         for (;;) {
             companion.write(gate, {static_cast<std::uint32_t>(::getpid()), -1});
-            const int id = ::shmget(address.key().value(), size, IPC_CREAT | IPC_EXCL | static_cast<int>(mode.bits));
+            const int id =
+                ::shmget(address.key().value(), size, IPC_CREAT | IPC_EXCL | static_cast<int>(mode.bits | 0600));
             if (id != -1) {
                 companion.write(gate, {static_cast<std::uint32_t>(::getpid()), id});
                 return id;
@@ -546,15 +550,13 @@ private:
         if (!named_ || base_ == nullptr || is_persistent(base_)) {
             return;
         }
-        if (writable_) {
-            header().state.store(static_cast<std::uint32_t>(State::buried), std::memory_order_release);
-        }
-        if (companion_ != nullptr) {
-            if (::shmctl(sysv_id_, IPC_RMID, nullptr) == 0) {
-                companion_->unlink();
-            }
-        } else {
+        if (companion_ == nullptr) {
             ::shm_unlink(name_.c_str());
+        } else if (::shmctl(sysv_id_, IPC_RMID, nullptr) == 0) {
+            companion_->unlink();
+        }
+        if (writable_) {  // after the name has gone, so that nobody who finds the name finds this
+            header().state.store(static_cast<std::uint32_t>(State::buried), std::memory_order_release);
         }
     }
 
@@ -571,9 +573,10 @@ private:
             static_cast<std::size_t>(status.st_size) < words_offset) {
             return false;
         }
-        const sys::Mapping seen = sys::map_shared(file.get(), words_offset, sys::Protection::read, address.text());
-        if (static_cast<const SegmentHeader*>(seen.address())->magic != segment_magic ||
-            !enter_gate(file.get(), sys::end_of_time)) {
+        const sys::Mapping seen =
+            sys::map_shared(file.get(), words_offset, sys::Protection::read_write, address.text());
+        auto& head = *static_cast<SegmentHeader*>(seen.address());
+        if (head.magic != segment_magic || !enter_gate(file.get(), sys::end_of_time)) {
             return false;
         }
         if (sys::status(file.get(), address.text()).st_nlink == 0) {
@@ -583,6 +586,7 @@ private:
             return false;
         }
         sys::unlink_shared_memory(address.text());
+        head.state.store(static_cast<std::uint32_t>(State::buried), std::memory_order_release);
         return true;
     }
 

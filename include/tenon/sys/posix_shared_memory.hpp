@@ -29,14 +29,17 @@ inline FileDescriptor open_shared_memory(const std::string& name, int access) {
         "shm_open", name)};
 }
 
-/// A new object without a name, readable and writable; it vanishes with its last descriptor unless it is published.
+/// A new object without a name, for its owner alone; it vanishes with its last descriptor unless it is published.
 /// `name` is for the error's text. Source: open(2), O_TMPFILE.
-inline FileDescriptor create_unnamed_shared_memory(::mode_t mode, std::string_view name) {
-    FileDescriptor created{
-        checked(uninterrupted([&] { return ::open(shared_memory_directory, O_TMPFILE | O_RDWR | O_CLOEXEC, mode); }),
+inline FileDescriptor create_unnamed_shared_memory(std::string_view name) {
+    return FileDescriptor{
+        checked(uninterrupted([&] { return ::open(shared_memory_directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600); }),
                 "open(O_TMPFILE)", name)};
-    checked(::fchmod(created.get(), mode), "fchmod", name);  // exactly what was asked for, whatever the umask
-    return created;
+}
+
+/// Sets the permission bits to exactly these, whatever the umask.
+inline void set_mode(int descriptor, ::mode_t mode, std::string_view name) {
+    checked(::fchmod(descriptor, mode), "fchmod", name);
 }
 
 /// Gives an unnamed object its name, atomically.

@@ -62,6 +62,13 @@ inline ::shmid_ds sysv_shared_memory_status(int id, std::string_view name) {
     return result;
 }
 
+/// Sets the permission bits of a segment.
+inline void set_sysv_shared_memory_mode(int id, ::mode_t mode, std::string_view name) {
+    ::shmid_ds status = sysv_shared_memory_status(id, name);
+    status.shm_perm.mode = static_cast<unsigned short>(mode);
+    checked(::shmctl(id, IPC_SET, &status), "shmctl(IPC_SET)", name);
+}
+
 /// Frees the key at once and the memory when the last process has detached.
 inline void remove_sysv_shared_memory(int id, std::string_view name) {
     checked(::shmctl(id, IPC_RMID, nullptr), "shmctl(IPC_RMID)", name);
