@@ -20,6 +20,7 @@
 #include "memory/address.hpp"
 #include "memory/errc.hpp"
 #include "memory/segment.hpp"
+#include "payload/fixed_string.hpp"  // what a payload has instead of std::string
 #include "payload/layout.hpp"
 #include "payload/payload.hpp"
 #include "sync/deadline.hpp"

@@ -9,7 +9,6 @@ import pathlib, re, subprocess, sys, tempfile
 PRELUDE = '''
 #include <chrono>
 #include <iostream>
-#include <tenon/payload/fixed_string.hpp>
 #include <tenon/semaphore_guard.hpp>
 #include <tenon/shared_object.hpp>
 using namespace std::chrono_literals;

@@ -8,8 +8,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <exception>
+#include <system_error>
 #include <utility>
 
 namespace support {
@@ -21,6 +23,9 @@ public:
     explicit Child(Body body) {
         std::fflush(nullptr);
         pid_ = ::fork();
+        if (pid_ == -1) {
+            throw std::system_error{errno, std::generic_category(), "fork"};
+        }
         if (pid_ == 0) {
             ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // nothing of a test outlives it
             bool fine = false;
@@ -34,11 +39,7 @@ public:
     }
     Child(const Child&) = delete;
     Child& operator=(const Child&) = delete;
-    ~Child() {
-        if (pid_ > 0) {
-            kill_now();
-        }
-    }
+    ~Child() { kill_now(); }
 
     [[nodiscard]] pid_t pid() const noexcept { return pid_; }
 
@@ -51,10 +52,16 @@ public:
     }
     /// SIGKILL, and waits until it is gone.
     void kill_now() {
-        ::kill(pid_, SIGKILL);
-        ::waitpid(std::exchange(pid_, -1), nullptr, 0);
+        if (pid_ > 0) {  // kill(-1) would be everybody
+            ::kill(pid_, SIGKILL);
+            ::waitpid(std::exchange(pid_, -1), nullptr, 0);
+        }
     }
-    void signal(int number) const { ::kill(pid_, number); }
+    void signal(int number) const {
+        if (pid_ > 0) {
+            ::kill(pid_, number);
+        }
+    }
 
 private:
     pid_t pid_ = -1;

@@ -52,6 +52,18 @@ inline bool enter_gate(int descriptor, std::int64_t until) {
     return true;
 }
 
+/// As enter_gate(), for a user who may not write and so cannot hold it: waits until nobody does.
+inline bool await_gate(int descriptor, std::int64_t until) {
+    while (sys::locked_by_others(descriptor, gate_byte, 1)) {
+        const std::int64_t now = sys::monotonic_now();
+        if (now >= until) {
+            return false;
+        }
+        sys::sleep_until(until - now < 50'000 ? until : now + 50'000);
+    }
+    return true;
+}
+
 inline void leave_gate(int descriptor) noexcept { sys::unlock_bytes(descriptor, gate_byte, 1); }
 
 /// Whether any description but this one keeps the object in use.

@@ -424,9 +424,14 @@ private:
         Segment found;
         found.name_ = address.text();
         found.companion_ = new CompanionFile{SysvObject::shared_memory, address};
-        sys::FileDescriptor gate = writable ? found.companion_->open(approach.trusted, approach.most, approach.until)
-                                            : found.companion_->open_as_reader(approach.trusted, approach.most);
-        found.sysv_id_ = find_sysv_id(address);
+        sys::FileDescriptor gate;
+        sys::FileDescriptor reader_gate;
+        if (writable) {
+            gate = found.companion_->open(approach.trusted, approach.most, approach.until);
+            found.sysv_id_ = find_sysv_id(address);
+        } else {
+            found.find_sysv_as_reader(address, approach, gate, reader_gate);
+        }
         if (found.sysv_id_ == -1) {
             const int error = errno;
             if (gate && error == ENOENT && writable && !anyone_else_present(gate.get())) {
@@ -443,12 +448,33 @@ private:
             throw_error(errc::corrupted, "\"" + address.text() + "\"");  // a segment, but not one of ours
         }
         found.check(spec, status.shm_segsz);
-        const sys::FileDescriptor reader_gate =
-            writable ? sys::FileDescriptor{} : found.gate_of(gate.get(), approach.until);
         found.attendance_ = Attendance{sys::reopen(gate.get(), writable ? O_RDWR : O_RDONLY)};
         found.join(settle);
         found.named_ = true;
         return found;
+    }
+
+    /// Finds the segment, and the companion file in the state that a reader needs: still in its place, nobody in its gate
+    /// (then nothing is half born), and the gate held in `gate` where the reader may.
+    void find_sysv_as_reader(const Address& address, const Approach& approach, sys::FileDescriptor& file,
+                             sys::FileDescriptor& gate) {
+        for (bool again = true;;) {
+            file = companion_->open_as_reader(approach.trusted, approach.most);
+            if (file) {
+                gate = gate_of(file.get(), approach.until);
+                if (!gate && !await_gate(file.get(), approach.until)) {
+                    throw_error(errc::not_ready, "\"" + name_ + "\"");
+                }
+                if (sys::status(file.get(), name_).st_nlink == 0) {
+                    continue;  // buried meanwhile
+                }
+            }
+            sysv_id_ = find_sysv_id(address);
+            if (file || sysv_id_ == -1 || !again) {
+                return;
+            }
+            again = false;  // a segment without the file: were both born between our two questions?
+        }
     }
 
     void map_file(int descriptor, const struct ::stat& status, bool writable) {
