@@ -40,12 +40,13 @@ class Draft<T, true> {
 public:
     Draft() noexcept {}
     void reserve() noexcept {}
-    T* get() noexcept { return &value_; }
+    T* get() noexcept { return &room_.value; }
 
 private:
-    union {
-        T value_;
-    };
+    union Room {
+        T value;
+        Room() noexcept {}
+    } room_;
 };
 
 template <class T>

@@ -47,7 +47,10 @@ public:
     template <class S>
         requires(std::is_convertible_v<const S&, std::string_view> && !std::is_null_pointer_v<S> &&
                  !std::is_same_v<S, FixedString>)
-    constexpr FixedString& operator=(const S& text) { return assign(text); }
+    constexpr FixedString& operator=(const S& text) {
+        assign(text);
+        return *this;
+    }
     constexpr FixedString& assign(std::string_view text) {
         check(text.size());
         put(0, text);

@@ -66,8 +66,9 @@ enum class Refusal {
 
 namespace detail {
 
-__extension__ typedef __int128 Int128;
-__extension__ typedef unsigned __int128 UInt128;
+// __extension__, which keeps -Wpedantic quiet, goes with a typedef only.
+__extension__ typedef __int128 Int128;            // NOLINT(modernize-use-using)
+__extension__ typedef unsigned __int128 UInt128;  // NOLINT(modernize-use-using)
 
 template <class T>
 inline constexpr bool is_number =
