@@ -156,16 +156,15 @@ public:
 
     /// The latest value, whole. Never waits for a writer.
     /// Throws  errc::corrupted when a peer scribbled over the object's versions.
-    [[nodiscard]] Value load() const {
-        if constexpr (std::is_default_constructible_v<Value>) {
-            Value value;
-            copies_.load(&value, damaged());
-            return value;
-        } else {
-            detail::Draft<Value, true> value;
-            copies_.load(value.get(), damaged());
-            return *value.get();
-        }
+    [[nodiscard]] Value load() const requires(std::is_default_constructible_v<Value>) {
+        Value value;
+        copies_.load(&value, damaged());
+        return value;
+    }
+    [[nodiscard]] Value load() const requires(!std::is_default_constructible_v<Value>) {
+        detail::Draft<Value, true> value;
+        copies_.load(value.get(), damaged());
+        return *value.get();
     }
 
     /// Copies the latest value, whole. For large objects, and where the version is wanted with the value.

@@ -55,7 +55,10 @@ public:
             }
             return;
         }
-        const std::string shown = "name \"" + name_.substr(0, 64) + (name_.size() > 64 ? "...\"" : "\"");
+        std::string shown = "name \"" + name_.substr(0, 64) + (name_.size() > 64 ? "...\"" : "\"");
+        for (std::size_t nul; (nul = shown.find('\0')) != shown.npos;) {
+            shown.replace(nul, 1, "\\0");  // what() would end there
+        }
         if (name_.empty()) {
             refuse(EINVAL, shown + " is empty: write \"/name\"");
         }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
-/// Notices a fork() at the price of two loads: a number that is never the same in a process and in any of its
-/// descendants. It stands in a page that the kernel empties in every child (madvise(2), MADV_WIPEONFORK), so that raw
+/// Notices a fork() at the price of two loads: a number that no ancestor of the process ever had. It stands in a page that the kernel empties in every child (madvise(2), MADV_WIPEONFORK), so that raw
 /// clone() calls are seen as well. Plain memory remembers the highest number of the line of ancestors.
 ///
 ///     if (memory::fork_generation() != generation_) join_again();

@@ -423,15 +423,11 @@ private:
         const bool writable = approach.access == Access::read_write;
         Segment found;
         found.name_ = address.text();
+        found.writable_ = writable;
         found.companion_ = new CompanionFile{SysvObject::shared_memory, address};
         sys::FileDescriptor gate;
         sys::FileDescriptor reader_gate;
-        if (writable) {
-            gate = found.companion_->open(approach.trusted, approach.most, approach.until);
-            found.sysv_id_ = find_sysv_id(address);
-        } else {
-            found.find_sysv_as_reader(address, approach, gate, reader_gate);
-        }
+        found.find_sysv(address, approach, gate, reader_gate);
         if (found.sysv_id_ == -1) {
             const int error = errno;
             if (gate && error == ENOENT && writable && !anyone_else_present(gate.get())) {
@@ -443,7 +439,6 @@ private:
         check_trust(status.shm_perm.uid, status.shm_perm.mode, approach.trusted, approach.most, address.text());
         found.sysv_ = sys::attach_sysv_shared_memory(found.sysv_id_, writable ? 0 : SHM_RDONLY, address.text());
         found.base_ = static_cast<std::byte*>(found.sysv_.address());
-        found.writable_ = writable;
         if (!gate) {
             throw_error(errc::corrupted, "\"" + address.text() + "\"");  // a segment, but not one of ours
         }
@@ -454,15 +449,16 @@ private:
         return found;
     }
 
-    /// Finds the segment, and the companion file in the state that a reader needs: still in its place, nobody in its gate
-    /// (then nothing is half born), and the gate held in `gate` where the reader may.
-    void find_sysv_as_reader(const Address& address, const Approach& approach, sys::FileDescriptor& file,
-                             sys::FileDescriptor& gate) {
-        for (bool again = true;;) {
-            file = companion_->open_as_reader(approach.trusted, approach.most);
-            if (file) {
-                gate = gate_of(file.get(), approach.until);
-                if (!gate && !await_gate(file.get(), approach.until)) {
+    /// Finds the segment, and the companion file in the state that its user needs: still in its place, and nobody else in
+    /// its gate, behind which nothing is half born. A reader holds the gate in `reader_gate`, where he may.
+    void find_sysv(const Address& address, const Approach& approach, sys::FileDescriptor& file,
+                   sys::FileDescriptor& reader_gate) {
+        for (int previous = -1;; previous = sysv_id_) {
+            if (writable_) {
+                file = companion_->open(approach.trusted, approach.most, approach.until);
+            } else if ((file = companion_->open_as_reader(approach.trusted, approach.most))) {
+                reader_gate = gate_of(file.get(), approach.until);
+                if (!reader_gate && !await_gate(file.get(), approach.until)) {
                     throw_error(errc::not_ready, "\"" + name_ + "\"");
                 }
                 if (sys::status(file.get(), name_).st_nlink == 0) {
@@ -470,10 +466,11 @@ private:
                 }
             }
             sysv_id_ = find_sysv_id(address);
-            if (file || sysv_id_ == -1 || !again) {
+            // A segment without the file may have been born, file and all, between our two questions; but not if the
+            // file is missing still.
+            if (file || sysv_id_ == -1 || sysv_id_ == previous) {
                 return;
             }
-            again = false;  // a segment without the file: were both born between our two questions?
         }
     }
 
@@ -507,18 +504,15 @@ private:
                      header().words_size,
                      header().participants_offset,
                      header().participants_count};
-        if (state == static_cast<std::uint32_t>(State::blank) && seen.magic == 0) {
-            throw_error(errc::owner_died, shown + " was never finished");
-        }
-        if (seen.magic != segment_magic) {
+        if (seen.magic != segment_magic && !(seen.magic == 0 && state == static_cast<std::uint32_t>(State::blank))) {
             throw_error(errc::corrupted, shown);
+        }
+        if (state != static_cast<std::uint32_t>(State::ready) && state != static_cast<std::uint32_t>(State::buried)) {
+            throw_error(errc::owner_died, shown + " was never finished");
         }
         if (seen.format != format_version) {
             throw_error(errc::version_mismatch, shown + " has format version " + std::to_string(seen.format) +
                                                     ", this program reads version " + std::to_string(format_version));
-        }
-        if (state != static_cast<std::uint32_t>(State::ready) && state != static_cast<std::uint32_t>(State::buried)) {
-            throw_error(errc::owner_died, shown + " was never finished");
         }
         if (seen.kind != static_cast<std::uint32_t>(spec.kind)) {
             throw_error(errc::kind_mismatch,

@@ -26,7 +26,13 @@ public:
     /// A time of another clock is turned into a duration from now, once.
     template <class Clock, class Duration>
     static Deadline at(const std::chrono::time_point<Clock, Duration>& time) noexcept {
-        return after(time - Clock::now());
+        using Seconds = std::chrono::duration<double>;
+        const auto now = Clock::now();
+        const Seconds ahead = Seconds{time.time_since_epoch()} - Seconds{now.time_since_epoch()};
+        if (ahead.count() > 1e9) {  // the exact difference might overflow
+            return never();
+        }
+        return ahead.count() < -1 ? of_monotonic(sys::monotonic_now()) : after(time - now);
     }
 
     [[nodiscard]] constexpr bool is_never() const noexcept { return nanoseconds_ == sys::end_of_time; }

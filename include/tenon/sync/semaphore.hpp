@@ -71,18 +71,16 @@ private:
     static constexpr bool can_create = true;
     static constexpr memory::Access access = memory::Access::read_write;
 
-    static memory::SegmentSpec spec(Permits permits = Permits{memory::SegmentSpec::any_capacity}) {
-        if (permits.count != memory::SegmentSpec::any_capacity &&
-            (permits.count == 0 || permits.count > most_permits)) {
+    static memory::SegmentSpec spec(Permits permits) {
+        if (permits.count == 0 || permits.count > most_permits) {
             sys::throw_error(EINVAL, "Semaphore of " + std::to_string(permits.count) + " permits (1 to " +
                                          std::to_string(most_permits) + " are possible)");
         }
-        return {memory::Kind::semaphore,
-                1,
-                "Semaphore\n",
-                permits.count,
-                sizeof(sync::PermitsControl<>),
-                memory::cache_line,
+        return spec_of(permits.count);
+    }
+    static memory::SegmentSpec spec() noexcept { return spec_of(memory::SegmentSpec::any_capacity); }
+    static memory::SegmentSpec spec_of(std::uint32_t capacity) noexcept {
+        return {memory::Kind::semaphore, 1, "Semaphore\n", capacity, sizeof(sync::PermitsControl<>), memory::cache_line,
                 sizeof(std::uint32_t)};
     }
     static auto builder(Mode /*mode*/, Permits /*permits*/) noexcept {

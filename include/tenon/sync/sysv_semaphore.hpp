@@ -17,11 +17,13 @@
 #include <sys/ipc.h>
 #include <sys/sem.h>
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <string>
 #include <system_error>
+#include <type_traits>  // integral_constant
 #include <utility>
 
 #include "../memory/address.hpp"
@@ -60,7 +62,9 @@ public:
         try {
             made.id_ = make(address, count, mode, *made.companion_, gate.get());
             made.initialise(permits, count);
+            made.attend(gate.get());
         } catch (...) {
+            made.attendance_ = memory::Attendance{};
             if (made.id_ != -1) {
                 ::semctl(made.id_, 0, IPC_RMID);
                 made.companion_->write(gate.get(), {});
@@ -68,7 +72,6 @@ public:
             made.companion_->unlink_unused(gate.get());
             throw;
         }
-        made.attend(gate.get());
         return made;
     }
 
@@ -77,8 +80,16 @@ public:
         const Address address{key};
         address.check();
         SysvSet found{address};
-        const sys::FileDescriptor gate = found.companion_->open(owner, most, sys::end_of_time);
-        found.id_ = ::semget(key.value(), 0, 0);
+        sys::FileDescriptor gate;
+        for (int previous = -1;; previous = found.id_) {
+            gate = found.companion_->open(owner, most, sys::end_of_time);
+            found.id_ = ::semget(key.value(), 0, 0);
+            // A set without the file may have been born, file and all, between our two questions; but not if the file is
+            // missing still: then a C program made it.
+            if (gate || found.id_ == -1 || found.id_ == previous) {
+                break;
+            }
+        }
         if (found.id_ == -1) {
             const int error = errno;
             if (gate && error == ENOENT && !memory::anyone_else_present(gate.get())) {
@@ -94,7 +105,8 @@ public:
                                                              std::to_string(count));
         }
         found.size_ = status.sem_nsems;
-        if (gate && found.companion_->read(gate.get()).id == found.id_) {
+        const auto record = gate ? found.companion_->read(gate.get()) : memory::CompanionFile::Record{};
+        if (record.creator != 0 && (record.id == found.id_ || is_untouched(found.id_, status))) {
             if (status.sem_otime == 0) {  // its creator would hold the gate, were it alive
                 memory::throw_error(errc::owner_died, "\"" + address.text() + "\" was never initialised");
             }
@@ -104,11 +116,12 @@ public:
     }
 
     static SysvSet open_or_create(SysvKey key, const Permits* permits, std::size_t count, Mode mode) {
-        for (;;) {
+        for (int half_born = 0;;) {
             try {
                 return open(key, count, Mode{mode.bits | owner_writes.bits}, Owner::caller());
             } catch (const std::system_error& refused) {
-                if (refused.code() != std::errc::no_such_file_or_directory && refused.code() != errc::owner_died) {
+                if (refused.code() == errc::owner_died ? ++half_born > 3  // and it is not ours to replace
+                                                       : refused.code() != std::errc::no_such_file_or_directory) {
                     throw;
                 }
             }
@@ -198,7 +211,16 @@ private:
     static bool is_abandoned(int id, const memory::CompanionFile::Record& made, const Address& address) {
         const auto status = sys::sysv_semaphore_status(id, address.text());
         return status.sem_perm.cuid == ::geteuid() && made.creator != 0 &&
-               (made.id == id || (made.id == -1 && status.sem_otime == 0));
+               (made.id == id || (made.id == -1 && is_untouched(id, status)));
+    }
+
+    /// Whether nobody ever did anything to the set: neither semop() nor SETVAL.
+    static bool is_untouched(int id, const ::semid_ds& status) noexcept {
+        bool untouched = status.sem_otime == 0;
+        for (int i = 0; untouched && i < static_cast<int>(status.sem_nsems); ++i) {
+            untouched = ::semctl(id, i, GETVAL) == 0 && ::semctl(id, i, GETPID) == 0;
+        }
+        return untouched;
     }
 
     /// Sets all values at once, and with them sem_otime, by which openers know that it was done.
@@ -236,16 +258,13 @@ private:
     std::string name_;
 };
 
-/// What a SysvSemaphore and a member of a set do: one semop() each.
-template <short flags>
+/// What a SysvSemaphore and a member of a set do: one semop() each. `Index` is a number, or a constant.
+template <short flags, class Index>
 class SysvVerbs {
 public:
     /// P: takes one permit, sleeping until there is one.
     /// Throws  EIDRM when the semaphore is removed meanwhile.
-    void acquire() {
-        ::sembuf operation{index_, -1, flags};
-        sys::operate_sysv_semaphores(id_, &operation, 1, *name_);
-    }
+    void acquire() { operate({index_, -1, flags}); }
     /// Returns  false, and nothing changed, when none is free.
     [[nodiscard]] bool try_acquire() {
         ::sembuf operation{index_, -1, flags | IPC_NOWAIT};
@@ -269,10 +288,7 @@ public:
         return sys::operate_sysv_semaphores_until(id_, &operation, 1, deadline.nanoseconds(), *name_);
     }
     /// V: gives one permit. Throws ERANGE above 32,767.
-    void release() {
-        ::sembuf operation{index_, 1, flags};
-        sys::operate_sysv_semaphores(id_, &operation, 1, *name_);
-    }
+    void release() { operate({index_, 1, flags}); }
 
     /// How many permits were free a moment ago.
     [[nodiscard]] int approximate_available() const { return sys::sysv_semaphore_value(id_, index_, *name_); }
@@ -283,18 +299,32 @@ public:
 
 protected:
     SysvVerbs() noexcept = default;
-    SysvVerbs(int id, unsigned short index, const std::string* name) noexcept : id_{id}, index_{index}, name_{name} {}
+    SysvVerbs(int id, Index index, const std::string* name) noexcept : id_{id}, index_{index}, name_{name} {}
 
     int id_ = -1;
-    unsigned short index_ = 0;
+    [[no_unique_address]] Index index_{};
     const std::string* name_ = nullptr;
+
+private:
+    /// One call and one branch, as in C; what else may happen is out of the way.
+    void operate(::sembuf operation) {
+        if (::semop(id_, &operation, 1) == -1) [[unlikely]] {
+            operate_again(operation);
+        }
+    }
+    [[gnu::cold, gnu::noinline]] void operate_again(::sembuf operation) {
+        if (errno != EINTR) {
+            sys::throw_error(errno, "semop", *name_);
+        }
+        sys::operate_sysv_semaphores(id_, &operation, 1, *name_);
+    }
 };
 
 }  // namespace sync
 
 /// A set of one semaphore, or the first of a set; `flags` are those of semop(2).
 template <short flags>
-class BasicSysvSemaphore : public sync::SysvVerbs<flags> {
+class BasicSysvSemaphore : public sync::SysvVerbs<flags, std::integral_constant<unsigned short, 0>> {
 public:
     /// Makes a new semaphore. Throws EEXIST when the key is in use, ENOSPC when the system's limit is reached, ERANGE.
     [[nodiscard]] static BasicSysvSemaphore create(SysvKey key, Permits permits, Mode mode = private_mode) {
@@ -335,9 +365,12 @@ public:
     }
 
     BasicSysvSemaphore() noexcept = default;
-    BasicSysvSemaphore(BasicSysvSemaphore&& other) noexcept : BasicSysvSemaphore{std::move(other.set_)} {}
+    BasicSysvSemaphore(BasicSysvSemaphore&& other) noexcept : BasicSysvSemaphore{std::move(other.set_)} {
+        other.id_ = -1;
+    }
     BasicSysvSemaphore& operator=(BasicSysvSemaphore&& other) noexcept {
         set_ = std::move(other.set_);
+        other.id_ = -1;
         this->id_ = set_.id();
         this->name_ = &set_.name();
         return *this;
@@ -376,7 +409,7 @@ using SysvSignalSemaphore = BasicSysvSemaphore<0>;
 class SysvSemaphoreSet {
 public:
     /// One semaphore of the set, with the verbs of all semaphores and with undo. Valid while the set is.
-    class Member : public sync::SysvVerbs<SEM_UNDO> {
+    class Member : public sync::SysvVerbs<SEM_UNDO, unsigned short> {
         friend class SysvSemaphoreSet;
         using SysvVerbs::SysvVerbs;
     };
@@ -478,7 +511,8 @@ private:
             std::size_t i = 0;
             for (const Operation& operation : operations) {
                 operations_[i] = operation.operation_;
-                operations_[i++].sem_flg |= flags;
+                operations_[i].sem_flg = static_cast<short>(operations_[i].sem_flg | flags);
+                ++i;
             }
         }
         [[nodiscard]] ::sembuf* data() noexcept { return operations_; }

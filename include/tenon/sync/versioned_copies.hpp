@@ -84,11 +84,13 @@ public:
     }
 
     /// The latest version, for the owner of the word, while nobody can write.
-    void read_owned(Version version, void* to) const noexcept { copy_out<Machine>(copy(version), to, size); }
+    [[gnu::always_inline]] void read_owned(Version version, void* to) const noexcept {
+        copy_out<Machine>(copy(version), to, size);
+    }
 
     /// Writes and commits version `last + 1`, and gives up the word. For the owner of the word, `last` being the version
     /// that take() gave it.
-    void commit(Version last, const void* from) const noexcept {
+    [[gnu::always_inline]] void commit(Version last, const void* from) const noexcept {
         const Version next = last + 1;
         control_->writing.store(next, std::memory_order_relaxed);  // w1
         Machine::fence(std::memory_order_release);                 // w2

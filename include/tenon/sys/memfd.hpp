@@ -16,7 +16,7 @@ inline FileDescriptor create_memfd(const char* label) {
     return FileDescriptor{checked(::memfd_create(label, MFD_CLOEXEC | MFD_ALLOW_SEALING), "memfd_create", label)};
 }
 
-/// The seals of a file: F_SEAL_SHRINK and others; 0 for a file that cannot be sealed.
+/// The seals of a file: F_SEAL_SHRINK and others; 0 for one that knows no seals.
 inline int seals(int descriptor) noexcept {
     const int result = ::fcntl(descriptor, F_GET_SEALS);
     return result < 0 ? 0 : result;
