@@ -8,8 +8,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #include "memory/attendance.hpp"
+#include "memory/fork_generation.hpp"
 #include "sync/deadline.hpp"
 #include "sync/robust_lock.hpp"
 #include "sync/semaphore.hpp"
@@ -55,8 +57,7 @@ public:
 
     /// V on all, now. Throws what one of them threw, having released the others.
     void release() {
-        if (held_) {
-            held_ = false;
+        if (std::exchange(held_, false) && memory::fork_generation() == generation_) {  // a child holds nothing
             release_first(0, count);
         }
     }
@@ -146,6 +147,7 @@ private:
     }
 
     Slot slots_[count];
+    std::uint64_t generation_ = memory::fork_generation();
     bool held_ = false;
 };
 

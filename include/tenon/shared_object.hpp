@@ -336,18 +336,22 @@ private:
         }
         void read(Value* draft) const noexcept { object_->copies_.read_owned(version_, draft); }
         Version commit(const Value* draft) noexcept {
+            if (!std::exchange(owned_, false) || !is_ours()) {
+                return version_;
+            }
             object_->copies_.commit(version_, draft);
-            owned_ = false;
             return version_ + 1;
         }
         void give_back() noexcept {
-            if (owned_) {
+            if (std::exchange(owned_, false) && is_ours()) {
                 object_->copies_.word().give_back();
-                owned_ = false;
             }
         }
         [[nodiscard]] bool owned() const noexcept { return owned_; }
         [[nodiscard]] SharedObject& object() const noexcept { return *object_; }
+
+        /// Not in a child that was forked meanwhile: the lock is its parent's.
+        [[nodiscard]] bool is_ours() const noexcept { return object_->segment_.attendance().seat_is_ours(); }
 
         template <class Change>
         auto change(Change& change) {

@@ -113,3 +113,16 @@ BOOST_AUTO_TEST_CASE(the_permits_of_a_guard_that_was_killed_come_back) {
     SemaphoreGuard sut{tenon::Deadline::after(10s), old, slots};
     BOOST_TEST(!!sut);
 }
+
+BOOST_AUTO_TEST_CASE(a_child_that_leaves_the_scope_of_an_inherited_guard_gives_nothing_back) {
+    auto old = SysvSemaphore::create(unique_key(), Permits{1});
+    {
+        SemaphoreGuard sut{old};
+        BOOST_TEST(support::in_child([&] {
+            sut.release();
+            return true;
+        }));
+        BOOST_TEST(old.approximate_available() == 0);
+    }
+    BOOST_TEST(old.approximate_available() == 1);
+}

@@ -118,6 +118,84 @@ BOOST_AUTO_TEST_CASE(a_child_that_inherits_a_held_lock_does_not_own_it) {
     BOOST_TEST(sut.load().tick == 1U);
 }
 
+BOOST_AUTO_TEST_CASE(a_child_that_leaves_an_inherited_turn_neither_publishes_nor_frees_it) {
+    const auto name = unique_name();
+    auto sut = SharedObject<Telemetry>::create(name);
+    {
+        auto turn = sut.lock();
+        BOOST_TEST(in_child([&] {
+            turn->tick = 99;
+            turn.commit();
+            return sut.load().tick == 0 && !SharedObject<Telemetry>::open(name).try_lock();
+        }));
+        BOOST_TEST(!SharedObject<Telemetry>::open(name).try_lock());
+        turn->tick = 1;
+        turn.commit();
+    }
+    BOOST_TEST(sut.load().tick == 1U);
+    BOOST_TEST(sut.version() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_child_that_closes_what_it_inherited_takes_nothing_from_a_parent_without_the_right_to_reopen) {
+    const auto name = unique_name();
+    BOOST_TEST(in_child([&] {
+        if (::geteuid() == 0 && (::setgroups(0, nullptr) != 0 || ::setgid(65534) != 0 || ::setuid(65534) != 0)) {
+            return false;
+        }
+        auto sut = SharedObject<Telemetry>::create(name, tenon::Mode{0440});
+        const bool fine = in_child([&] {
+            sut = {};
+            return true;
+        });
+        return fine && support::exists(name);
+    }));
+    BOOST_TEST(!support::exists(name));
+}
+
+BOOST_AUTO_TEST_CASE(a_child_forked_while_another_thread_opens_does_not_shut_the_gate_for_ever) {
+    const auto name = unique_name();
+    auto sut = SharedObject<Telemetry>::create(name);
+    std::vector<std::unique_ptr<Child>> children;
+    std::atomic<bool> done{false};
+    std::thread opener{[&] {
+        while (!done) {
+            static_cast<void>(SharedObject<Telemetry>::open(name));
+        }
+    }};
+    for (int i = 0; i < 20; ++i) {
+        children.push_back(std::make_unique<Child>([] {
+            ::pause();
+            return true;
+        }));
+    }
+    done = true;
+    opener.join();
+    BOOST_TEST(!!SharedObject<Telemetry>::open_for(name, 5s));
+}
+
+BOOST_AUTO_TEST_CASE(a_name_that_became_another_object_is_not_taken_away_by_the_last_user_of_the_old_one) {
+    const auto name = unique_name();
+    auto old = SharedObject<Telemetry>::create(name);
+    SharedObject<Telemetry>::remove(name);
+    auto sut = SharedObject<Telemetry>::create(name, Telemetry{.tick = 2, .position = {}, .source = {}});
+    old = {};
+    BOOST_TEST(support::exists(name));
+    BOOST_TEST(SharedObject<Telemetry>::open(name).load().tick == 2U);
+    const auto key = support::unique_key();
+    auto old_sysv = SharedObject<Telemetry>::create(key);
+    SharedObject<Telemetry>::remove(key);
+    auto sysv = SharedObject<Telemetry>::create(key, Telemetry{.tick = 3, .position = {}, .source = {}});
+    old_sysv = {};
+    BOOST_TEST(SharedObject<Telemetry>::open(key).load().tick == 3U);
+}
+
+BOOST_AUTO_TEST_CASE(memory_that_its_owner_could_truncate_is_not_attached) {
+    const auto sut = SharedObject<Telemetry>::create(unique_name());
+    BOOST_TEST(support::refusal_of([&] {
+                   return SharedObject<Telemetry>::attach(sut.native_handle());
+               }).is(tenon::errc::untrusted));
+}
+
 BOOST_AUTO_TEST_CASE(the_name_stays_while_a_child_still_uses_the_object_and_goes_with_it) {
     const auto name = unique_name();
     int gate[2];

@@ -64,8 +64,6 @@ inline bool await_gate(int descriptor, std::int64_t until) {
     return true;
 }
 
-inline void leave_gate(int descriptor) noexcept { sys::unlock_bytes(descriptor, gate_byte, 1); }
-
 /// Whether any description but this one keeps the object in use.
 inline bool anyone_else_present(int descriptor) noexcept {
     return sys::locked_by_others(descriptor, readers_byte, 1 + static_cast<::off_t>(most_participants));
@@ -79,26 +77,55 @@ struct ParticipantTable {
     [[nodiscard]] sys::ProcessIdentity identity(std::uint32_t seat) const noexcept {
         const ParticipantEntry& entry = entries[seat];
         return {entry.pid.load(std::memory_order_relaxed), entry.start_time.load(std::memory_order_relaxed),
-                entry.pid_namespace.load(std::memory_order_relaxed)};
+                entry.namespaces.load(std::memory_order_relaxed)};
     }
     void enter(std::uint32_t seat, const sys::ProcessIdentity& who) const noexcept {
         ParticipantEntry& entry = entries[seat];
         entry.pid.store(who.pid, std::memory_order_relaxed);
         entry.start_time.store(who.start_time, std::memory_order_relaxed);
-        entry.pid_namespace.store(who.pid_namespace, std::memory_order_relaxed);
+        entry.namespaces.store(who.namespaces, std::memory_order_relaxed);
     }
 };
 
-/// The right to settle the affairs of a seat whose holder is dead; ends with this object. Empty where it was refused.
-class Estate {
+/// A byte that is held through a description of its own. Given back by unlocking it, not by closing alone: a child that
+/// another thread forks meanwhile keeps the description open.
+class HeldByte {
 public:
-    Estate() noexcept = default;
-    explicit Estate(sys::FileDescriptor description) noexcept : description_{std::move(description)} {}
+    HeldByte() noexcept = default;
+    HeldByte(sys::FileDescriptor description, ::off_t byte) noexcept
+        : description_{std::move(description)}, byte_{byte} {}
+    HeldByte(HeldByte&&) noexcept = default;
+    HeldByte& operator=(HeldByte&& other) noexcept {
+        std::swap(description_, other.description_);
+        std::swap(byte_, other.byte_);
+        return *this;
+    }
+    ~HeldByte() {
+        if (description_) {
+            sys::unlock_bytes(description_.get(), byte_, 1);
+        }
+    }
+    [[nodiscard]] int get() const noexcept { return description_.get(); }
     [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(description_); }
 
 private:
-    sys::FileDescriptor description_;  // closing it releases the estate's byte
+    sys::FileDescriptor description_;
+    ::off_t byte_ = 0;
 };
+
+/// The gate, held.
+using Gate = HeldByte;
+
+/// The right to settle the affairs of a seat whose holder is dead. Empty where it was refused.
+using Estate = HeldByte;
+
+/// Holds the gate through `description`; empty when the time came first.
+inline Gate hold_gate(sys::FileDescriptor description, std::int64_t until) {
+    if (!enter_gate(description.get(), until)) {
+        return {};
+    }
+    return Gate{std::move(description), gate_byte};
+}
 
 /// Tells one object from another, whatever the handle: the numbers of a file, or of a member of a System V set.
 struct Identity {
@@ -138,10 +165,11 @@ public:
     [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(file_); }
 
     /// Presence without a seat: keeps the object alive and owns nothing in it.
-    void attend_as_reader() const {
+    void attend_as_reader() {
         while (!sys::try_lock_byte(file_.get(), readers_byte, sys::LockKind::shared)) {
             sys::sleep_until(sys::monotonic_now() + 20'000);  // somebody tests the byte exclusively: never for long
         }
+        generation_.store(fork_generation(), std::memory_order_release);
     }
 
     /// Takes a seat. `settle(seat)` is called before anybody can act under it, to clear what a dead predecessor left.
@@ -172,19 +200,22 @@ public:
     }
 
     /// The estate of a seat whose holder is dead. Empty when it lives after all, or somebody else is at it.
+    /// Throws  EMFILE, ENFILE: without a descriptor to spare nobody's death can be settled.
     [[nodiscard]] Estate administer(std::uint32_t seat, const ParticipantTable& table) const {
         sys::FileDescriptor description = sys::try_reopen(file_.get(), O_RDWR);
-        if (!description ||
-            !sys::try_lock_byte(description.get(), first_estate_byte + static_cast<::off_t>(seat),
-                                sys::LockKind::exclusive) ||
-            !is_dead(description.get(), seat, table)) {
+        if (!description && (errno == EMFILE || errno == ENFILE)) {
+            sys::throw_error(errno, "open", "/proc/self/fd");
+        }
+        const ::off_t byte = first_estate_byte + static_cast<::off_t>(seat);
+        if (!description || !sys::try_lock_byte(description.get(), byte, sys::LockKind::exclusive)) {
             return {};
         }
-        return Estate{std::move(description)};
+        Estate estate{std::move(description), byte};
+        return is_dead(estate.get(), seat, table) ? std::move(estate) : Estate{};
     }
 
-    /// Ends this presence; calls `bury()` when nobody else is present. A forked child that still holds the inherited
-    /// description counts as present.
+    /// Ends this presence; calls `bury(descriptor)`, behind the gate, when nobody else is present. A forked child that
+    /// still holds the inherited description counts as present.
     template <class Bury>
     void leave(Bury bury) noexcept {
         if (!file_) {
@@ -193,18 +224,33 @@ public:
         try {
             constexpr std::int64_t patience = 1'000'000'000;  // a holder stopped in the gate will look for itself later
             sys::FileDescriptor description = sys::try_reopen(file_.get(), O_RDWR);
-            if (!description) {  // no descriptor to spare, or no right to write: use the one at hand
+            if (!description && generation_.load(std::memory_order_acquire) == fork_generation()) {
+                // No descriptor to spare, or no right to write: the one at hand will do, unless it is our parent's too.
                 description = std::move(file_);
                 sys::unlock_bytes(description.get(), readers_byte, 1 + static_cast<::off_t>(most_participants));
             }
-            const bool gate = enter_gate(description.get(), sys::monotonic_now() + patience);
-            file_.reset();
-            if (gate && !anyone_else_present(description.get())) {
-                bury();
+            if (description) {
+                bool inside = enter_gate(description.get(), sys::monotonic_now() + patience);
+                file_.reset();
+                // Who gave up at the gate tries it once more, now that it is not present any longer; who comes out of it
+                // looks once more: of two who leave, one slowly, the later one sees that the other has gone.
+                inside = inside || sys::try_lock_byte(description.get(), gate_byte, sys::LockKind::exclusive);
+                while (inside) {
+                    {
+                        const HeldByte held{std::move(description), gate_byte};
+                        if (!anyone_else_present(held.get())) {
+                            bury(held.get());
+                            break;
+                        }
+                        description = sys::try_reopen(held.get(), O_RDWR);
+                    }
+                    inside = description && !anyone_else_present(description.get()) &&
+                             enter_gate(description.get(), sys::monotonic_now() + patience);
+                }
             }
         } catch (...) {  // a reader's descriptor cannot hold the gate: then it cannot bury either
-            file_.reset();
         }
+        file_.reset();
         seat_ = no_seat;
     }
 

@@ -49,14 +49,14 @@ public:
     }
 
     /// Opens the file and waits at its gate; on return the caller holds the gate and the file still has its name.
-    /// Returns  an empty descriptor when there is none.
+    /// Returns  an empty Gate when there is no file.
     /// Throws   errc::not_ready when the gate stays shut until `until`; errc::untrusted; EACCES.
-    [[nodiscard]] sys::FileDescriptor open(Owner trusted, Mode most, std::int64_t until) const {
+    [[nodiscard]] Gate open(Owner trusted, Mode most, std::int64_t until) const {
         return open_gate(trusted, most, until, [] { return sys::FileDescriptor{}; });
     }
 
     /// As open(), making the file when there is none.
-    [[nodiscard]] sys::FileDescriptor open_or_create(Mode mode, std::int64_t until) const {
+    [[nodiscard]] Gate open_or_create(Mode mode, std::int64_t until) const {
         return open_gate(Owner::caller(), mode, until, [&] {
             sys::FileDescriptor made{sys::uninterrupted([&] {
                 return ::open(path_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode.bits | 0600);
@@ -86,7 +86,8 @@ public:
     }
 
     /// What the file says: the pid of who was about to make the System V object, and the object's identifier, -1 before
-    /// it was made. Written in that order, so that a creator which died in between can be recognised.
+    /// it was made. Written in that order, so that a creator which died in between can be recognised; and only when the
+    /// key is free, so that the record of an object in use is never lost.
     struct Record {
         std::uint32_t creator = 0;
         std::int32_t id = -1;
@@ -119,7 +120,7 @@ public:
 
 private:
     template <class Make>
-    sys::FileDescriptor open_gate(Owner trusted, Mode most, std::int64_t until, Make make) const {
+    Gate open_gate(Owner trusted, Mode most, std::int64_t until, Make make) const {
         for (;;) {
             sys::FileDescriptor file{sys::uninterrupted(
                 [&] { return ::open(path_.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK); })};
@@ -132,16 +133,17 @@ private:
                     if (errno == EEXIST) {
                         continue;  // somebody made it meanwhile
                     }
-                    return file;
+                    return {};
                 }
             }
             const auto status = sys::status(file.get(), path_);
             check_trust(status.st_uid, status.st_mode, trusted, most, path_);
-            if (!enter_gate(file.get(), until)) {
+            Gate gate = hold_gate(std::move(file), until);
+            if (!gate) {
                 throw_error(errc::not_ready, "\"" + shown_ + "\"");
             }
-            if (sys::status(file.get(), path_).st_nlink != 0) {
-                return file;
+            if (sys::status(gate.get(), path_).st_nlink != 0) {
+                return gate;
             }  // buried between open() and the gate: look again
         }
     }

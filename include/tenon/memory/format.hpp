@@ -70,7 +70,7 @@ struct ParticipantEntry {
     std::atomic<std::uint32_t> pid;
     std::uint32_t processor;  // reserved: where it last ran
     std::atomic<std::uint64_t> start_time;
-    std::atomic<std::uint64_t> pid_namespace;
+    std::atomic<std::uint64_t> namespaces;
     std::uint64_t reserved;
 };
 

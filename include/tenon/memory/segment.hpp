@@ -157,6 +157,7 @@ public:
         made.base_ = static_cast<std::byte*>(made.mapping_.address());
         sys::seal_size(file.get());
         made.attendance_ = Attendance{sys::reopen(file.get(), O_RDWR)};
+        made.memory_ = std::move(file);
         made.born(spec, geometry, build, settle);
         return made;
     }
@@ -168,11 +169,15 @@ public:
         found.name_ = "descriptor " + std::to_string(descriptor);
         const bool writable = approach.access == Access::read_write;
         sys::FileDescriptor file = sys::reopen(descriptor, writable ? O_RDWR : O_RDONLY);
+        if ((sys::seals(descriptor) & F_SEAL_SHRINK) == 0) {
+            throw_error(errc::untrusted, found.name_ + " can be truncated: it is not anonymous() memory");
+        }
         const auto status = sys::status(file.get(), found.name_);
         found.map_file(file.get(), status, writable);
         found.check(spec, static_cast<std::size_t>(status.st_size));
         found.attendance_ = Attendance{sys::reopen(file.get(), found.writable_ ? O_RDWR : O_RDONLY)};
         found.join(settle);
+        found.memory_ = std::move(file);
         return found;
     }
 
@@ -190,7 +195,7 @@ public:
     [[nodiscard]] const Attendance& attendance() const noexcept { return attendance_; }
     [[nodiscard]] const ParticipantTable& participants() const noexcept { return participants_; }
     /// The descriptor of the memory; -1 for System V. For handing an anonymous object to another process.
-    [[nodiscard]] int descriptor() const noexcept { return companion_ == nullptr ? attendance_.descriptor() : -1; }
+    [[nodiscard]] int descriptor() const noexcept { return memory_.get(); }
 
     // What sync/ asks about the holders of seats.
     [[nodiscard]] bool is_dead(std::uint32_t seat) const noexcept { return attendance_.is_dead(seat, participants_); }
@@ -222,8 +227,9 @@ public:
 
     /// Leaves; the last one buries. The caller has given back what it held.
     void close() noexcept {
-        attendance_.leave([this] { bury(); });
+        attendance_.leave([this](int descriptor) { bury(descriptor); });
         mapping_.reset();
+        memory_.reset();
         sysv_.reset();
         delete std::exchange(companion_, nullptr);
         base_ = nullptr;
@@ -247,6 +253,7 @@ private:
     void take(Segment& other) noexcept {
         attendance_ = std::move(other.attendance_);
         mapping_ = std::move(other.mapping_);
+        memory_ = std::move(other.memory_);
         sysv_ = std::move(other.sysv_);
         companion_ = std::exchange(other.companion_, nullptr);
         base_ = std::exchange(other.base_, nullptr);
@@ -306,9 +313,9 @@ private:
         made.base_ = static_cast<std::byte*>(made.mapping_.address());
         made.attendance_ = Attendance{sys::reopen(file.get(), O_RDWR)};
         made.born(spec, geometry, build, settle);
-        sys::set_mode(made.attendance_.descriptor(), mode.bits,
-                      address.text());  // last: it may forbid us to open it again
-        while (!sys::publish_shared_memory(made.attendance_.descriptor(), address.text())) {
+        made.memory_ = std::move(file);
+        sys::set_mode(made.memory_.get(), mode.bits, address.text());  // last: it may forbid us to open it again
+        while (!sys::publish_shared_memory(made.memory_.get(), address.text())) {
             if (!bury_abandoned_posix(address)) {
                 sys::throw_error(EEXIST, "linkat", address.text());
             }
@@ -323,7 +330,7 @@ private:
         Segment made;
         made.name_ = address.text();
         made.companion_ = new CompanionFile{SysvObject::shared_memory, address};
-        sys::FileDescriptor gate = made.companion_->open_or_create(mode, sys::end_of_time);
+        const Gate gate = made.companion_->open_or_create(mode, sys::end_of_time);
         try {
             made.sysv_id_ = make_sysv_id(address, geometry.total_size, mode, *made.companion_, gate.get());
         } catch (...) {
@@ -352,25 +359,27 @@ private:
     /// A fresh segment for the key; called behind the gate. Buries one that nobody uses.
     static int make_sysv_id(const Address& address, std::size_t size, Mode mode, const CompanionFile& companion,
                             int gate) {
-        const CompanionFile::Record previous = companion.read(gate);
+        const auto pid = static_cast<std::uint32_t>(::getpid());
         for (;;) {
-            companion.write(gate, {static_cast<std::uint32_t>(::getpid()), -1});
+            const int existing = find_sysv_id(address);
+            if (existing != -1) {
+                if (anyone_else_present(gate) || !is_abandoned_sysv(existing, companion.read(gate), address)) {
+                    sys::throw_error(EEXIST, "shmget", address.text());
+                }
+                sys::remove_sysv_shared_memory(existing, address.text());
+            }
+            companion.write(gate, {pid, -1});
             const int id =
                 ::shmget(address.key().value(), size, IPC_CREAT | IPC_EXCL | static_cast<int>(mode.bits | 0600));
             if (id != -1) {
-                companion.write(gate, {static_cast<std::uint32_t>(::getpid()), id});
+                companion.write(gate, {pid, id});
                 return id;
             }
             const int error = errno;
-            const int existing = error == EEXIST ? find_sysv_id(address) : -1;
-            if (error == EEXIST && existing == -1 && errno == ENOENT) {
-                continue;  // removed meanwhile by somebody else
-            }
-            if (existing == -1 || anyone_else_present(gate) || !is_abandoned_sysv(existing, previous, address)) {
-                companion.write(gate, previous);
+            companion.write(gate, {});
+            if (error != EEXIST) {  // else: a program that knows no gate was faster
                 sys::throw_error(error, "shmget", address.text());
             }
-            sys::remove_sysv_shared_memory(existing, address.text());
         }
     }
 
@@ -383,9 +392,11 @@ private:
         const auto seen = sys::attach_sysv_shared_memory(id, SHM_RDONLY, address.text());
         const auto& head = *static_cast<const SegmentHeader*>(seen.address());
         if (head.state.load(std::memory_order_acquire) != static_cast<std::uint32_t>(State::blank)) {
-            return head.magic == segment_magic && !is_persistent(seen.address());
+            // without a record of it we would not know its users, but the kernel knows who has it attached
+            return head.magic == segment_magic && !is_persistent(seen.address()) &&
+                   (made.id == id || status.shm_nattch == 0);
         }
-        return made.creator != 0 && static_cast<std::uint32_t>(status.shm_cpid) == made.creator;
+        return made.id == id || (made.creator != 0 && static_cast<std::uint32_t>(status.shm_cpid) == made.creator);
     }
 
     static bool is_persistent(const void* base) noexcept {
@@ -407,11 +418,12 @@ private:
             check_trust(status.st_uid, status.st_mode, approach.trusted, approach.most, address.text());
             found.map_file(file.get(), status, writable);
             found.check(spec, static_cast<std::size_t>(status.st_size));
-            const sys::FileDescriptor gate = found.gate_of(file.get(), approach.until);
+            const Gate gate = found.gate_of(file.get(), approach.until);
             found.attendance_ = Attendance{sys::reopen(file.get(), found.writable_ ? O_RDWR : O_RDONLY)};
             found.join(settle);
             if (sys::status(found.attendance_.descriptor(), address.text()).st_nlink != 0) {
                 found.named_ = true;
+                found.memory_ = std::move(file);
                 return found;
             }  // buried between shm_open() and our presence: whatever has the name now is the object
             found.attendance_ = Attendance{};
@@ -425,12 +437,13 @@ private:
         found.name_ = address.text();
         found.writable_ = writable;
         found.companion_ = new CompanionFile{SysvObject::shared_memory, address};
-        sys::FileDescriptor gate;
-        sys::FileDescriptor reader_gate;
-        found.find_sysv(address, approach, gate, reader_gate);
+        Gate gate;  // a writer's, held until it has joined
+        sys::FileDescriptor seen_by_reader;
+        found.find_sysv(address, approach, gate, seen_by_reader);
+        const int companion = writable ? gate.get() : seen_by_reader.get();
         if (found.sysv_id_ == -1) {
             const int error = errno;
-            if (gate && error == ENOENT && writable && !anyone_else_present(gate.get())) {
+            if (writable && gate && error == ENOENT && !anyone_else_present(companion)) {
                 found.companion_->unlink();  // its segment was removed from outside
             }
             sys::throw_error(error, "shmget", address.text());
@@ -439,26 +452,26 @@ private:
         check_trust(status.shm_perm.uid, status.shm_perm.mode, approach.trusted, approach.most, address.text());
         found.sysv_ = sys::attach_sysv_shared_memory(found.sysv_id_, writable ? 0 : SHM_RDONLY, address.text());
         found.base_ = static_cast<std::byte*>(found.sysv_.address());
-        if (!gate) {
+        if (companion == -1) {
             throw_error(errc::corrupted, "\"" + address.text() + "\"");  // a segment, but not one of ours
         }
         found.check(spec, status.shm_segsz);
-        found.attendance_ = Attendance{sys::reopen(gate.get(), writable ? O_RDWR : O_RDONLY)};
+        found.attendance_ = Attendance{sys::reopen(companion, writable ? O_RDWR : O_RDONLY)};
         found.join(settle);
         found.named_ = true;
         return found;
     }
 
     /// Finds the segment, and the companion file in the state that its user needs: still in its place, and nobody else in
-    /// its gate, behind which nothing is half born. A reader holds the gate in `reader_gate`, where he may.
-    void find_sysv(const Address& address, const Approach& approach, sys::FileDescriptor& file,
-                   sys::FileDescriptor& reader_gate) {
+    /// its gate, behind which nothing is half born. A reader gets the file in `file`, and the gate only where he may.
+    void find_sysv(const Address& address, const Approach& approach, Gate& gate, sys::FileDescriptor& file) {
         for (int previous = -1;; previous = sysv_id_) {
+            gate = Gate{};
             if (writable_) {
-                file = companion_->open(approach.trusted, approach.most, approach.until);
+                gate = companion_->open(approach.trusted, approach.most, approach.until);
             } else if ((file = companion_->open_as_reader(approach.trusted, approach.most))) {
-                reader_gate = gate_of(file.get(), approach.until);
-                if (!reader_gate && !await_gate(file.get(), approach.until)) {
+                gate = gate_of(file.get(), approach.until);
+                if (!gate && !await_gate(file.get(), approach.until)) {
                     throw_error(errc::not_ready, "\"" + name_ + "\"");
                 }
                 if (sys::status(file.get(), name_).st_nlink == 0) {
@@ -468,7 +481,7 @@ private:
             sysv_id_ = find_sysv_id(address);
             // A segment without the file may have been born, file and all, between our two questions; but not if the
             // file is missing still.
-            if (file || sysv_id_ == -1 || sysv_id_ == previous) {
+            if (gate || file || sysv_id_ == -1 || sysv_id_ == previous) {
                 return;
             }
         }
@@ -542,14 +555,24 @@ private:
         adopt(geometry, seen.participants_count, seen.capacity);
     }
 
-    /// A description that holds the gate; empty for a user who may not write and so can neither hold nor need it.
-    [[nodiscard]] sys::FileDescriptor gate_of(int descriptor, std::int64_t until) const {
-        sys::FileDescriptor gate = sys::try_reopen(descriptor, O_RDWR);
-        if (gate && !enter_gate(gate.get(), until)) {
-            throw_error(errc::not_ready, "\"" + name_ + "\"");
-        }
-        if (!gate && errno != EACCES) {
+    /// Another description of the file, to write to; empty when its user may only read.
+    [[nodiscard]] static sys::FileDescriptor reopen_to_write(int descriptor) {
+        sys::FileDescriptor description = sys::try_reopen(descriptor, O_RDWR);
+        if (!description && errno != EACCES && errno != EPERM && errno != EROFS) {
             sys::throw_error(errno, "open", "/proc/self/fd");
+        }
+        return description;
+    }
+
+    /// The gate; empty for a user who may not write and so can neither hold nor need it.
+    [[nodiscard]] Gate gate_of(int descriptor, std::int64_t until) const {
+        sys::FileDescriptor description = reopen_to_write(descriptor);
+        if (!description) {
+            return {};
+        }
+        Gate gate = hold_gate(std::move(description), until);
+        if (!gate) {
+            throw_error(errc::not_ready, "\"" + name_ + "\"");
         }
         return gate;
     }
@@ -558,26 +581,44 @@ private:
     void join(Settle settle) {
         if (writable_) {
             attendance_.take_seat(participants_, [&](std::uint32_t seat) { settle(object(), capacity_, seat); });
-        } else if (sys::try_reopen(attendance_.descriptor(), O_RDWR)) {
+        } else if (reopen_to_write(attendance_.descriptor())) {
             attendance_.attend_as_reader();  // it could bury the object, so it counts as a user
         }
     }
 
     // ---- burial
 
-    /// Behind the gate, nobody else present.
-    void bury() noexcept {
+    /// Behind the gate, nobody else present; `descriptor` is one to write to.
+    void bury(int descriptor) noexcept {
         if (!named_ || base_ == nullptr || is_persistent(base_)) {
             return;
         }
         if (companion_ == nullptr) {
+            if (!leads_to(name_, attendance_.identity())) {
+                return;  // the name was taken away, and may be another object's by now
+            }
             ::shm_unlink(name_.c_str());
-        } else if (::shmctl(sysv_id_, IPC_RMID, nullptr) == 0) {
+        } else {
+            if (!companion_->is(attendance_.identity()) || ::shmctl(sysv_id_, IPC_RMID, nullptr) != 0) {
+                return;
+            }
             companion_->unlink();
         }
-        if (writable_) {  // after the name has gone, so that nobody who finds the name finds this
-            header().state.store(static_cast<std::uint32_t>(State::buried), std::memory_order_release);
+        // After the name has gone, so that nobody who finds the name finds this.
+        constexpr auto buried = static_cast<std::uint32_t>(State::buried);
+        if (writable_) {
+            header().state.store(buried, std::memory_order_release);
+        } else if (companion_ == nullptr) {
+            [[maybe_unused]] const auto written =
+                ::pwrite(descriptor, &buried, sizeof buried, offsetof(SegmentHeader, state));
         }
+    }
+
+    /// Whether a POSIX name still leads to that file.
+    static bool leads_to(const std::string& name, const Identity& identity) noexcept {
+        struct ::stat status {};
+        return ::lstat((sys::shared_memory_directory + name).c_str(), &status) == 0 &&
+               Identity{status.st_dev, status.st_ino} == identity;
     }
 
     /// Unlinks an object of ours that nobody uses and that was not asked to stay.
@@ -596,13 +637,14 @@ private:
         const sys::Mapping seen =
             sys::map_shared(file.get(), words_offset, sys::Protection::read_write, address.text());
         auto& head = *static_cast<SegmentHeader*>(seen.address());
-        if (head.magic != segment_magic || !enter_gate(file.get(), sys::end_of_time)) {
+        if (head.magic != segment_magic) {
             return false;
         }
-        if (sys::status(file.get(), address.text()).st_nlink == 0) {
+        const Gate gate = hold_gate(std::move(file), sys::end_of_time);
+        if (!leads_to(address.text(), {status.st_dev, status.st_ino})) {
             return true;  // somebody else buried it
         }
-        if (anyone_else_present(file.get()) || is_persistent(seen.address())) {
+        if (anyone_else_present(gate.get()) || is_persistent(seen.address())) {
             return false;
         }
         sys::unlink_shared_memory(address.text());
@@ -612,6 +654,7 @@ private:
 
     Attendance attendance_;
     sys::Mapping mapping_;
+    sys::FileDescriptor memory_;  // whose description is the mapping's; carries no locks
     sys::SysvAttachment sysv_;
     CompanionFile* companion_ = nullptr;  // System V only
     std::byte* base_ = nullptr;
@@ -633,12 +676,25 @@ inline void Segment::remove(const Address& address) {
             magic != segment_magic) {
             throw_error(errc::corrupted, "\"" + address.text() + "\"");
         }
+        sys::FileDescriptor description = reopen_to_write(file.get());
+        const Gate gate = description ? hold_gate(std::move(description), sys::end_of_time) : Gate{};
+        const auto status = sys::status(file.get(), address.text());
+        if (!leads_to(address.text(), {status.st_dev, status.st_ino})) {
+            sys::throw_error(ENOENT, "shm_unlink", address.text());
+        }
         sys::unlink_shared_memory(address.text());
         return;
     }
     const CompanionFile companion{SysvObject::shared_memory, address};
-    const sys::FileDescriptor gate = companion.open(Owner::caller(), Mode{0777}, sys::end_of_time);
-    const int id = sys::checked(find_sysv_id(address), "shmget", address.text());
+    const Gate gate = companion.open(Owner::caller(), Mode{0777}, sys::end_of_time);
+    const int id = find_sysv_id(address);
+    if (id == -1) {
+        const int error = errno;
+        if (gate && error == ENOENT && !anyone_else_present(gate.get())) {
+            companion.unlink();  // a remove() was killed half-way
+        }
+        sys::throw_error(error, "shmget", address.text());
+    }
     if (!gate) {
         throw_error(errc::corrupted, "\"" + address.text() + "\"");
     }

@@ -79,7 +79,7 @@ public:
 
     /// Publishes `version` and gives up the lock, in one step. Only for the owner.
     void commit(Version version) noexcept {
-        holder_thread_.store(0, std::memory_order_relaxed);
+        holder_.store(0, std::memory_order_relaxed);
         const std::uint64_t old = word_.exchange(version << version_shift, std::memory_order_acq_rel);
         if ((old & (lock_sleepers_flag | version_sleepers_flag)) != 0) [[unlikely]] {
             wake_after(old);
@@ -88,7 +88,7 @@ public:
 
     /// Gives up the lock; the version stays. Only for the owner.
     void give_back() noexcept {
-        holder_thread_.store(0, std::memory_order_relaxed);
+        holder_.store(0, std::memory_order_relaxed);
         const std::uint64_t old = word_.fetch_and(~(owner_mask | lock_sleepers_flag), std::memory_order_acq_rel);
         if ((old & lock_sleepers_flag) != 0) [[unlikely]] {
             wake_after(lock_sleepers_flag);
@@ -99,7 +99,7 @@ public:
     void settle(std::uint32_t seat, Version mark = 0) noexcept {
         std::uint64_t seen = word_.load(std::memory_order_relaxed);
         while ((seen & owner_mask) == seat + 1) {
-            holder_thread_.store(0, std::memory_order_relaxed);
+            holder_.store(0, std::memory_order_relaxed);
             if (word_.compare_exchange_weak(seen, (seen & ~owner_mask) | (mark << version_shift),
                                             std::memory_order_acq_rel, std::memory_order_relaxed)) {
                 Machine::wake(low_half(), 1, lock_sleepers);
@@ -162,7 +162,7 @@ private:
             if (word_.compare_exchange_weak(seen, seen | flags | (seat + 1), std::memory_order_acquire,
                                             std::memory_order_relaxed)) {
                 version = seen >> version_shift;
-                holder_thread_.store(this_thread_number(), std::memory_order_relaxed);
+                holder_.store(std::uint64_t{seat + 1} << 32 | this_thread_number(), std::memory_order_relaxed);
                 return true;
             }
         }
@@ -180,6 +180,16 @@ private:
         }
     }
 
+    /// Seat and thread are read together: only this thread can have written its own number beside a seat of its process,
+    /// and it clears both before it gives the lock up.
+    template <class People>
+    [[nodiscard]] bool is_held_by_this_thread(std::uint32_t seat, const People& people) const {
+        const std::uint64_t holder = holder_.load(std::memory_order_relaxed);
+        const auto holder_seat = static_cast<std::uint32_t>(holder >> 32) - 1;
+        return static_cast<std::uint32_t>(holder) == this_thread_number() &&
+               (holder_seat == seat || people.is_this_process(holder_seat));
+    }
+
     template <class People>
     [[nodiscard, gnu::cold, gnu::noinline]] bool take_slowly(std::uint32_t seat, Version& version, std::int64_t until,
                                                              const People& people, Version mark) {
@@ -191,26 +201,33 @@ private:
         }
         const std::int64_t start = Machine::now();
         const Patience patience{start};
+        bool slept = false;
         for (std::int64_t now = start;; now = Machine::now()) {
             if (try_take(seat, version, lock_sleepers_flag)) {
                 return true;
             }
             std::uint64_t word = word_.load(std::memory_order_relaxed);
             const auto owner = static_cast<std::uint32_t>(word & owner_mask);
-            if (owner == 0) {
-                continue;
-            }
-            if (people.is_dead(owner - 1)) {
+            bool free = owner == 0;
+            if (!free && people.is_dead(owner - 1)) {
                 if (const auto estate = people.administer(owner - 1)) {
                     settle(owner - 1, mark);
-                    continue;
+                    free = true;
                 }
             }
+            if (free && try_take(seat, version, lock_sleepers_flag)) {
+                return true;
+            }
             if (now >= until) {
+                if (slept) {  // the wake-up that we leave with may have been meant for another
+                    Machine::wake(low_half(), 1, lock_sleepers);
+                }
                 return false;
             }
-            if (holder_thread_.load(std::memory_order_relaxed) == this_thread_number() &&
-                people.is_this_process(owner - 1)) {
+            if (free) {
+                continue;
+            }
+            if (is_held_by_this_thread(seat, people)) {
                 sys::throw_error(EDEADLK, "lock taken twice by one thread");
             }
             if ((word & lock_sleepers_flag) == 0) {
@@ -220,11 +237,13 @@ private:
                 word |= lock_sleepers_flag;
             }
             Machine::sleep(low_half(), static_cast<std::uint32_t>(word), lock_sleepers, patience.next_look(now, until));
+            slept = true;
         }
     }
 
     typename Machine::template Atomic<std::uint64_t> word_{0};
-    typename Machine::template Atomic<std::uint32_t> holder_thread_{0};  // see this_thread_number()
+    typename Machine::template Atomic<std::uint64_t> holder_{
+        0};  // the owner's seat + 1, and this_thread_number() below it
 };
 
 static_assert(sizeof(OwnedWord<>) == 16);

@@ -37,9 +37,10 @@ public:
     PermitTable() noexcept = default;
     PermitTable(PermitsControl<Machine>* control, std::uint32_t count) noexcept : control_{control}, count_{count} {}
 
-    [[nodiscard]] bool try_take(std::uint32_t seat) const noexcept {
+    /// `look`: the order of the loads; seq_cst after announce(), as event.hpp asks for.
+    [[nodiscard]] bool try_take(std::uint32_t seat, std::memory_order look = std::memory_order_relaxed) const noexcept {
         for (std::uint32_t i = 0; i < count_; ++i) {
-            std::uint32_t seen = words()[i].load(std::memory_order_relaxed);
+            std::uint32_t seen = words()[i].load(look);
             if (seen == 0 && words()[i].compare_exchange_strong(seen, seat + 1, std::memory_order_seq_cst,
                                                                 std::memory_order_relaxed)) {
                 return true;
@@ -62,7 +63,7 @@ public:
                 return false;
             }
             const auto ticket = control_->returned.announce();
-            if (try_take(seat)) {
+            if (try_take(seat, std::memory_order_seq_cst)) {
                 return true;
             }
             control_->returned.sleep(ticket, patience.next_look(now, until));
@@ -73,9 +74,7 @@ public:
     /// Returns  false when it has none.
     [[nodiscard]] bool give_back(std::uint32_t seat) const noexcept {
         for (std::uint32_t i = 0; i < count_; ++i) {
-            std::uint32_t seen = words()[i].load(std::memory_order_relaxed);
-            if (seen == seat + 1 &&
-                words()[i].compare_exchange_strong(seen, 0, std::memory_order_seq_cst, std::memory_order_relaxed)) {
+            if (clear(words()[i], seat)) {
                 control_->returned.signal(1);
                 return true;
             }
@@ -87,8 +86,11 @@ public:
     /// Returns  whether there was anything.
     bool settle(std::uint32_t seat) const noexcept {
         bool any = false;
-        while (give_back(seat)) {
-            any = true;
+        for (std::uint32_t i = 0; i < count_; ++i) {
+            any = clear(words()[i], seat) || any;
+        }
+        if (any) {
+            control_->returned.signal(sys::all_sleepers);
         }
         return any;
     }
@@ -103,6 +105,13 @@ public:
     }
 
 private:
+    /// The loads are acquire, so that a thread sees what another one of the same seat did to earlier words.
+    [[nodiscard]] static bool clear(Word& word, std::uint32_t seat) noexcept {
+        std::uint32_t seen = word.load(std::memory_order_acquire);
+        return seen == seat + 1 &&
+               word.compare_exchange_strong(seen, 0, std::memory_order_seq_cst, std::memory_order_acquire);
+    }
+
     /// Returns  whether the dead gave anything back.
     template <class People>
     bool settle_dead(const People& people) const {

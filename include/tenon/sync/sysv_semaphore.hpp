@@ -58,7 +58,7 @@ public:
         const Address address{key};
         address.check();
         SysvSet made{address};
-        const sys::FileDescriptor gate = made.companion_->open_or_create(mode, sys::end_of_time);
+        const memory::Gate gate = made.companion_->open_or_create(mode, sys::end_of_time);
         try {
             made.id_ = make(address, count, mode, *made.companion_, gate.get());
             made.initialise(permits, count);
@@ -80,8 +80,9 @@ public:
         const Address address{key};
         address.check();
         SysvSet found{address};
-        sys::FileDescriptor gate;
+        memory::Gate gate;
         for (int previous = -1;; previous = found.id_) {
+            gate = memory::Gate{};
             gate = found.companion_->open(owner, most, sys::end_of_time);
             found.id_ = ::semget(key.value(), 0, 0);
             // A set without the file may have been born, file and all, between our two questions; but not if the file is
@@ -139,9 +140,16 @@ public:
         const Address address{key};
         address.check();
         const memory::CompanionFile companion{memory::SysvObject::semaphores, address};
-        const sys::FileDescriptor gate = companion.open(Owner::caller(), Mode{0777}, sys::end_of_time);
-        sys::remove_sysv_semaphores(sys::checked(::semget(key.value(), 0, 0), "semget", address.text()),
-                                    address.text());
+        const memory::Gate gate = companion.open(Owner::caller(), Mode{0777}, sys::end_of_time);
+        const int id = ::semget(key.value(), 0, 0);
+        if (id == -1) {
+            const int error = errno;
+            if (gate && error == ENOENT && !memory::anyone_else_present(gate.get())) {
+                companion.unlink();  // a remove() was killed half-way
+            }
+            sys::throw_error(error, "semget", address.text());
+        }
+        sys::remove_sysv_semaphores(id, address.text());
         if (gate) {
             companion.unlink();
         }
@@ -154,7 +162,7 @@ public:
 
     /// The set becomes one that nobody removes by leaving.
     void persist() const noexcept {
-        if (companion_ != nullptr) {
+        if (companion_ != nullptr && companion_->is(attendance_.identity())) {
             companion_->unlink();
         }
     }
@@ -172,7 +180,7 @@ private:
     }
 
     void close() noexcept {
-        attendance_.leave([this] {
+        attendance_.leave([this](int /*descriptor*/) {
             if (companion_->is(attendance_.identity()) && ::semctl(id_, 0, IPC_RMID) == 0) {  // not after persist()
                 companion_->unlink();
             }
@@ -184,9 +192,15 @@ private:
     /// A fresh set for the key; called behind the gate. Buries one that nobody uses.
     static int make(const Address& address, std::size_t count, Mode mode, const memory::CompanionFile& companion,
                     int gate) {
-        const auto previous = companion.read(gate);
         const auto pid = static_cast<std::uint32_t>(::getpid());
         for (;;) {
+            const int existing = ::semget(address.key().value(), 0, 0);
+            if (existing != -1) {
+                if (memory::anyone_else_present(gate) || !is_abandoned(existing, companion.read(gate), address)) {
+                    sys::throw_error(EEXIST, "semget", address.text());
+                }
+                sys::remove_sysv_semaphores(existing, address.text());
+            }
             companion.write(gate, {pid, -1});
             const int id = ::semget(address.key().value(), static_cast<int>(count),
                                     IPC_CREAT | IPC_EXCL | static_cast<int>(mode.bits));
@@ -195,15 +209,10 @@ private:
                 return id;
             }
             const int error = errno;
-            const int existing = error == EEXIST ? ::semget(address.key().value(), 0, 0) : -1;
-            if (error == EEXIST && existing == -1 && errno == ENOENT) {
-                continue;  // removed meanwhile by somebody else
-            }
-            if (existing == -1 || memory::anyone_else_present(gate) || !is_abandoned(existing, previous, address)) {
-                companion.write(gate, previous);
+            companion.write(gate, {});
+            if (error != EEXIST) {  // else: a program that knows no gate was faster
                 sys::throw_error(error, "semget", address.text());
             }
-            sys::remove_sysv_semaphores(existing, address.text());
         }
     }
 
@@ -258,6 +267,8 @@ private:
     std::string name_;
 };
 
+inline const std::string no_name;
+
 /// What a SysvSemaphore and a member of a set do: one semop() each. `Index` is a number, or a constant.
 template <short flags, class Index>
 class SysvVerbs {
@@ -303,7 +314,7 @@ protected:
 
     int id_ = -1;
     [[no_unique_address]] Index index_{};
-    const std::string* name_ = nullptr;
+    const std::string* name_ = &no_name;
 
 private:
     /// One call and one branch, as in C; what else may happen is out of the way.

@@ -4,7 +4,7 @@
 /// fills the other copy and then commits v + 1 with one instruction, which gives up the lock as well.
 ///
 ///     writer (owns the word, version v)             reader
-///     w1  writing = v + 1          relaxed          r1  r = version            acquire
+///     w1  writing = v + 1          release          r1  r = version            acquire
 ///     w2  fence                    release          r2  words of copy r & 1    relaxed
 ///     w3  words of copy (v+1) & 1  relaxed          r3  fence                  acquire
 ///     w4  version = v + 1, free    release          r4  writing - r < 2 ? whole : again   relaxed
@@ -13,6 +13,7 @@
 ///          r + 2. If r2 saw any word of it, then fence w2 pairs with fence r3, and r4 sees w1 of r + 2 (or later):
 ///          again. A reader has therefore from one commit until the second next begins to write, which is more than one
 ///          whole period of a writer that never rests; it retries only when it is slower than that.
+/// Damage.  w1 is a release for is_impossible() alone: who sees it sees the commit before it as well.
 /// Waiting. A reader never waits for anybody and writes nothing. Writers exclude each other by the word (owned_word.hpp).
 /// Deaths.  A writer killed before w4 leaves version v and its copy alone, `writing` at v + 1 or v, and a half-filled
 ///          other copy that nobody reads; the next writer fills it from the start. Killed at w4: committed or not.
@@ -92,7 +93,7 @@ public:
     /// that take() gave it.
     [[gnu::always_inline]] void commit(Version last, const void* from) const noexcept {
         const Version next = last + 1;
-        control_->writing.store(next, std::memory_order_relaxed);  // w1
+        control_->writing.store(next, std::memory_order_release);  // w1
         Machine::fence(std::memory_order_release);                 // w2
         copy_in<Machine>(copy(next), from, size);                  // w3
         const bool unannounced = control_->unannounced_readers.load(std::memory_order_relaxed) != 0;

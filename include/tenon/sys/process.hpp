@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
-/// Who a process is, so that nobody else is ever taken for it: pid, start time and pid namespace together are unique
-/// until the machine restarts. And a descriptor for a process, pidfd_open(2), which becomes readable when it ends.
+/// Who a process is, so that nobody else is ever taken for it: pid, start time and namespaces together are unique until
+/// the machine restarts. And a descriptor for a process, pidfd_open(2), which becomes readable when it ends.
 
 #include <fcntl.h>
 #include <signal.h>  // kill
@@ -17,12 +17,12 @@
 
 namespace tenon::sys {
 
-/// A process of this machine. Start time in clock ticks since boot (proc(5), stat field 22), 0 when it is not known;
-/// the pid namespace as its inode number, 0 when it is not known.
+/// A process of this machine. Start time in clock ticks since boot (proc(5), stat field 22), 0 when it is not known; the
+/// inode numbers of its pid namespace (upper half) and time namespace, in which pid and start time mean something.
 struct ProcessIdentity {
     std::uint32_t pid = 0;
     std::uint64_t start_time = 0;
-    std::uint64_t pid_namespace = 0;
+    std::uint64_t namespaces = 0;
     friend bool operator==(const ProcessIdentity&, const ProcessIdentity&) noexcept = default;
 };
 
@@ -31,6 +31,7 @@ namespace detail {
 /// What this header needs of /proc/PID/stat.
 struct ProcessStatus {
     bool readable = false;
+    std::uint32_t pid = 0;
     char state = '?';
     long threads = 0;
     std::uint64_t start_time = 0;
@@ -49,6 +50,9 @@ inline ProcessStatus read_process_status(const char* path) noexcept {
     const char* at = std::strrchr(text, ')');  // the command's name may hold anything, blanks and brackets too
     if (at == nullptr) {
         return result;
+    }
+    for (const char* digit = text; *digit >= '0' && *digit <= '9'; ++digit) {
+        result.pid = result.pid * 10 + static_cast<std::uint32_t>(*digit - '0');
     }
     std::uint64_t number = 0;
     for (int field = 2; *at != '\0'; ++at) {
@@ -71,28 +75,43 @@ inline ProcessStatus read_process_status(const char* path) noexcept {
     return result;
 }
 
-inline std::uint64_t own_pid_namespace() noexcept {
-    struct ::stat status {};
-    return ::stat("/proc/self/ns/pid", &status) == 0 ? static_cast<std::uint64_t>(status.st_ino) : 0;
+inline std::uint64_t own_namespaces() noexcept {
+    struct ::stat pids {};
+    struct ::stat times {};
+    if (::stat("/proc/self/ns/pid", &pids) != 0) {
+        return 0;
+    }
+    ::stat("/proc/self/ns/time", &times);  // 0 before Linux 5.6, which has none
+    return (static_cast<std::uint64_t>(pids.st_ino) << 32) | (static_cast<std::uint64_t>(times.st_ino) & 0xffff'ffff);
+}
+
+/// What /proc says of the caller; not readable when it is the /proc of another pid namespace.
+inline ProcessStatus own_status() noexcept {
+    ProcessStatus result = read_process_status("/proc/self/stat");
+    result.readable = result.readable && result.pid == static_cast<std::uint32_t>(::getpid());
+    return result;
 }
 
 }  // namespace detail
 
 /// The identity of the calling process.
 inline ProcessIdentity this_process() noexcept {
-    return {static_cast<std::uint32_t>(::getpid()), detail::read_process_status("/proc/self/stat").start_time,
-            detail::own_pid_namespace()};
+    const auto status = detail::own_status();
+    return {static_cast<std::uint32_t>(::getpid()), status.readable ? status.start_time : 0, detail::own_namespaces()};
 }
 
 /// Whether that process has certainly ended: no such pid, another process under its pid, or a zombie without threads.
-/// False whenever it cannot be known (another pid namespace, a /proc that hides it).
+/// False whenever it cannot be known (another namespace, a /proc that hides it or that is another namespace's).
 inline bool has_ended(const ProcessIdentity& process) noexcept {
     const auto pid = static_cast<::pid_t>(process.pid);
-    if (pid <= 0 || process.pid_namespace == 0 || process.pid_namespace != detail::own_pid_namespace()) {
+    if (pid <= 0 || process.namespaces == 0 || process.namespaces != detail::own_namespaces()) {
         return false;
     }
     if (::kill(pid, 0) == -1 && errno == ESRCH) {
         return true;
+    }
+    if (process.start_time == 0 || !detail::own_status().readable) {
+        return false;
     }
     char path[32] = "/proc/";
     std::size_t end = 6;  // the length of "/proc/"
@@ -107,7 +126,7 @@ inline bool has_ended(const ProcessIdentity& process) noexcept {
         return false;
     }
     const bool zombie = (status.state == 'Z' || status.state == 'X') && status.threads <= 1;
-    return zombie || (process.start_time != 0 && status.start_time != process.start_time);
+    return zombie || status.start_time != process.start_time;
 }
 
 /// The calling thread, unique in its pid namespace while it runs.

@@ -233,7 +233,7 @@ BOOST_AUTO_TEST_CASE(a_child_that_joined_again_finds_its_parent_dead) {
 BOOST_AUTO_TEST_CASE(the_last_to_leave_buries_and_nobody_else) {
     const Place place;
     int burials = 0;
-    const auto bury = [&] { ++burials; };
+    const auto bury = [&](int) { ++burials; };
     auto first = place.seated();
     auto second = place.seated();
     auto reader = place.attend(O_RDONLY);
@@ -258,11 +258,11 @@ BOOST_AUTO_TEST_CASE(a_child_that_inherited_a_presence_counts) {
         return true;
     }};
     int burials = 0;
-    sut.leave([&] { ++burials; });
+    sut.leave([&](int) { ++burials; });
     BOOST_TEST(burials == 0);
     child.kill_now();
     auto last = place.seated();
-    last.leave([&] { ++burials; });
+    last.leave([&](int) { ++burials; });
     BOOST_TEST(burials == 1);
 }
 
@@ -273,7 +273,7 @@ BOOST_AUTO_TEST_CASE(who_has_no_descriptor_to_spare_still_buries) {
         const ::rlimit none{0, 0};
         ::setrlimit(RLIMIT_NOFILE, &none);
         bool buried = false;
-        sut.leave([&] { buried = true; });
+        sut.leave([&](int) { buried = true; });
         return buried;
     }));
 }
@@ -285,7 +285,7 @@ BOOST_AUTO_TEST_CASE(a_gate_lets_one_in_and_the_others_wait_their_time) {
     const auto until = sys::monotonic_now() + 20'000'000;
     BOOST_TEST(!memory::enter_gate(place.file.get(), until));
     BOOST_TEST(sys::monotonic_now() >= until);
-    memory::leave_gate(first.get());
+    tenon::sys::unlock_bytes(first.get(), memory::gate_byte, 1);
     BOOST_TEST(memory::enter_gate(place.file.get(), 0));
 }
 
@@ -294,17 +294,17 @@ BOOST_AUTO_TEST_CASE(who_cannot_enter_the_gate_leaves_without_a_burial) {
     auto sut = place.seated();
     BOOST_TEST(memory::enter_gate(place.file.get(), 0));  // as if its holder were stopped there
     int burials = 0;
-    sut.leave([&] { ++burials; });
+    sut.leave([&](int) { ++burials; });
     BOOST_TEST(burials == 0);
     BOOST_TEST(!place.seat_is_locked(0));
 }
 
 BOOST_AUTO_TEST_CASE(readers_share_and_are_present) {
     const Place place;
-    const auto first = place.attend(O_RDONLY);
+    auto first = place.attend(O_RDONLY);
     BOOST_TEST(!memory::anyone_else_present(place.file.get()));
     first.attend_as_reader();
-    const auto second = place.attend(O_RDONLY);
+    auto second = place.attend(O_RDONLY);
     second.attend_as_reader();
     BOOST_TEST(memory::anyone_else_present(place.file.get()));
     BOOST_TEST(memory::anyone_else_present(first.descriptor()));
@@ -333,7 +333,7 @@ BOOST_AUTO_TEST_CASE(coming_and_going_leaks_nothing) {
             auto sut = place.seated();
             support::in_child_that_dies([&] { static_cast<void>(seat_of(sut, place)); });
             BOOST_TEST_REQUIRE(!!sut.administer(1, place.table));
-            sut.leave([] {});
+            sut.leave([](int) {});
         }
     }
     BOOST_TEST(support::Census{} == before);

@@ -30,10 +30,8 @@ std::string path_of(SysvObject object, tenon::SysvKey key) {
 /// A companion file without a System V object, gone at the end of the scope.
 struct Beside {
     ~Beside() { sut.unlink(); }
-    [[nodiscard]] sys::FileDescriptor make(Mode mode = tenon::private_mode) const {
-        return sut.open_or_create(mode, never);
-    }
-    [[nodiscard]] sys::FileDescriptor open(Mode most = tenon::owner_writes, Owner trusted = Owner::caller()) const {
+    [[nodiscard]] memory::Gate make(Mode mode = tenon::private_mode) const { return sut.open_or_create(mode, never); }
+    [[nodiscard]] memory::Gate open(Mode most = tenon::owner_writes, Owner trusted = Owner::caller()) const {
         return sut.open(trusted, most, never);
     }
     static constexpr std::int64_t never = sys::end_of_time;
@@ -63,7 +61,7 @@ BOOST_AUTO_TEST_CASE(a_new_file_has_its_mode_and_its_maker_holds_the_gate) {
     BOOST_TEST((sys::status(gate.get()).st_mode & 07777) == 0640U);
     BOOST_TEST((::fcntl(gate.get(), F_GETFD) & FD_CLOEXEC) != 0);
     BOOST_TEST(gate_is_shut(it.path));
-    gate.reset();
+    gate = memory::Gate{};
     BOOST_TEST(!gate_is_shut(it.path));
     gate = it.open();
     BOOST_TEST(!!gate);
@@ -86,7 +84,7 @@ BOOST_AUTO_TEST_CASE(a_record_is_read_back_and_an_empty_file_names_nobody) {
     BOOST_TEST(it.sut.read(gate.get()).creator == 0U);
     BOOST_TEST(it.sut.read(gate.get()).id == -1);
     it.sut.write(gate.get(), {123, 456});
-    gate.reset();
+    gate = memory::Gate{};
     gate = it.open();
     BOOST_TEST(it.sut.read(gate.get()).creator == 123U);
     BOOST_TEST(it.sut.read(gate.get()).id == 456);
@@ -120,7 +118,7 @@ BOOST_AUTO_TEST_CASE(a_gate_that_stays_shut_is_not_ready) {
 
 BOOST_AUTO_TEST_CASE(who_is_killed_in_the_gate_leaves_it_open) {
     const Beside it;
-    support::in_child_that_dies([&] { static_cast<void>(it.make().release()); });
+    support::in_child_that_dies([&] { new memory::Gate{it.make()}; });
     BOOST_TEST(!!it.sut.open(Owner::caller(), tenon::owner_writes, sys::monotonic_now() + 10'000'000'000));
 }
 
@@ -129,12 +127,11 @@ BOOST_AUTO_TEST_CASE(who_waits_at_the_gate_of_a_file_that_is_buried_looks_again)
     const auto bury_before = [&](auto judge) {
         auto gate = it.make();
         Child child{[&] {
-            gate.reset();  // a child would keep it shut
-            return judge();
+            return judge();  // that the child inherits the gate's descriptor does not keep it shut
         }};
         ::usleep(20'000);
         it.sut.unlink();
-        gate.reset();
+        gate = memory::Gate{};
         return child.succeeds();
     };
     BOOST_TEST(bury_before([&] { return !it.open(); }));

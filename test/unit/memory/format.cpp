@@ -51,7 +51,7 @@ BOOST_AUTO_TEST_CASE(any_language_can_read_a_segment_by_its_byte_offsets) {
     BOOST_TEST(std::memcmp(bytes + 128, "words\n", 7) == 0);         // the layout in words, zeros behind
     BOOST_TEST(u32(192) == static_cast<std::uint32_t>(::getpid()));  // seat 0
     BOOST_TEST(u64(200) == tenon::sys::this_process().start_time);
-    BOOST_TEST(u64(208) == tenon::sys::this_process().pid_namespace);
+    BOOST_TEST(u64(208) == tenon::sys::this_process().namespaces);
     BOOST_TEST(std::memcmp(bytes + 320, "object", 7) == 0);
     BOOST_TEST(size == 320 + 24 + 5 * 8);
 }

@@ -458,7 +458,7 @@ BOOST_AUTO_TEST_CASE(anonymous_memory_is_sealed_and_attached_by_its_descriptor_o
     static_cast<char*>(sut.object())[5] = 'a';
     BOOST_TEST(static_cast<char*>(other.object())[5] == 'a');
     const auto empty = sys::create_memfd("tenon-test");
-    BOOST_TEST(refusal_of([&] { return Segment::attach(empty.get(), spec, {}, no_settle); }).is(errc::corrupted));
+    BOOST_TEST(refusal_of([&] { return Segment::attach(empty.get(), spec, {}, no_settle); }).is(errc::untrusted));
     BOOST_TEST(refusal_of([&] { return Segment::attach(-1, spec, {}, no_settle); }).code.value() != 0);
 }
 

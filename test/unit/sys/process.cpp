@@ -24,7 +24,7 @@ using sys::ProcessIdentity;
 ProcessIdentity identity_of(::pid_t pid) {
     const std::string path = "/proc/" + std::to_string(pid) + "/stat";
     return {static_cast<std::uint32_t>(pid), sys::detail::read_process_status(path.c_str()).start_time,
-            sys::this_process().pid_namespace};
+            sys::this_process().namespaces};
 }
 
 /// A child that waits for its end.
@@ -48,12 +48,12 @@ BOOST_AUTO_TEST_CASE(a_process_knows_itself_and_its_child_is_another) {
     const auto sut = sys::this_process();
     BOOST_TEST(sut.pid == static_cast<std::uint32_t>(::getpid()));
     BOOST_TEST(sut.start_time != 0U);
-    BOOST_TEST(sut.pid_namespace != 0U);
+    BOOST_TEST(sut.namespaces != 0U);
     BOOST_TEST((sys::this_process() == sut));
     BOOST_TEST((identity_of(::getpid()) == sut));
     BOOST_TEST(support::in_child([&] {
         return sys::this_process() != sut && sys::this_process().start_time >= sut.start_time &&
-               sys::this_process().pid_namespace == sut.pid_namespace;
+               sys::this_process().namespaces == sut.namespaces;
     }));
 }
 
@@ -117,18 +117,18 @@ BOOST_AUTO_TEST_CASE(nobody_is_called_dead_who_cannot_be_seen) {
     auto sut = identity_of(child.pid());
     child.kill_now();
     BOOST_REQUIRE(sys::has_ended(sut));
-    ++sut.pid_namespace;  // of another pid namespace
+    ++sut.namespaces;  // of another pid namespace
     BOOST_TEST(!sys::has_ended(sut));
-    sut.pid_namespace = 0;  // of one that is not known
+    sut.namespaces = 0;  // of one that is not known
     BOOST_TEST(!sys::has_ended(sut));
-    BOOST_TEST(!sys::has_ended({0, 1, sys::this_process().pid_namespace}));
-    BOOST_TEST(!sys::has_ended({0x8000'0001, 1, sys::this_process().pid_namespace}));
+    BOOST_TEST(!sys::has_ended({0, 1, sys::this_process().namespaces}));
+    BOOST_TEST(!sys::has_ended({0x8000'0001, 1, sys::this_process().namespaces}));
     auto unknown_start = sys::this_process();
     unknown_start.start_time = 0;
     BOOST_TEST(!sys::has_ended(unknown_start));
 }
 
-BOOST_AUTO_TEST_CASE(a_process_of_another_pid_namespace_says_so) {
+BOOST_AUTO_TEST_CASE(a_process_of_another_namespaces_says_so) {
     if (::geteuid() != 0) {
         BOOST_TEST_MESSAGE("only root makes a pid namespace");
         return;
