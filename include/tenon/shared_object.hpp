@@ -23,6 +23,7 @@
 #include "payload/fixed_string.hpp"  // what a payload has instead of std::string
 #include "payload/layout.hpp"
 #include "payload/payload.hpp"
+#include "payload/well_formed.hpp"
 #include "sync/deadline.hpp"
 #include "sync/factories.hpp"
 #include "sync/versioned_copies.hpp"
@@ -155,21 +156,27 @@ public:
     // ---- reading
 
     /// The latest value, whole. Never waits for a writer.
-    /// Throws  errc::corrupted when a peer scribbled over the object's versions.
+    /// Throws  errc::corrupted when a peer scribbled over the versions, or left a variant, optional or bool in no legal state.
     [[nodiscard]] Value load() const requires(std::is_default_constructible_v<Value>) {
         Value value;
-        copies_.load(&value, damaged());
+        load(value);
         return value;
     }
     [[nodiscard]] Value load() const requires(!std::is_default_constructible_v<Value>) {
         detail::Draft<Value, true> value;
-        copies_.load(value.get(), damaged());
+        load(*value.get());
         return *value.get();
     }
 
     /// Copies the latest value, whole. For large objects, and where the version is wanted with the value.
     /// Returns  its version.
-    Version load(Value& into) const { return copies_.load(&into, damaged()); }
+    Version load(Value& into) const {
+        const Version version = copies_.load(&into, damaged());
+        if (!is_well_formed(into)) {
+            damaged()();
+        }
+        return version;
+    }
 
     /// The version of the latest value. What was written before its commit is visible after this.
     [[nodiscard]] Version version() const noexcept { return copies_.word().version(); }
@@ -334,7 +341,12 @@ private:
             owned_ = object_->copies_.word().take(object_->segment_.seat(settle), version_, until, object_->segment_);
             return owned_;
         }
-        void read(Value* draft) const noexcept { object_->copies_.read_owned(version_, draft); }
+        void read(Value* draft) const {
+            object_->copies_.read_owned(version_, draft);
+            if (!is_well_formed(*draft)) {
+                object_->damaged()();
+            }
+        }
         Version commit(const Value* draft) noexcept {
             if (!std::exchange(owned_, false) || !is_ours()) {
                 return version_;

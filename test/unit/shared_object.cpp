@@ -9,6 +9,7 @@
 #include <atomic>
 #include <boost/test/unit_test.hpp>
 #include <chrono>
+#include <cstring>
 #include <fstream>
 #include <memory>
 #include <thread>
@@ -187,6 +188,22 @@ BOOST_AUTO_TEST_CASE(a_name_that_became_another_object_is_not_taken_away_by_the_
     auto sysv = SharedObject<Telemetry>::create(key, Telemetry{.tick = 3, .position = {}, .source = {}});
     old_sysv = {};
     BOOST_TEST(SharedObject<Telemetry>::open(key).load().tick == 3U);
+}
+
+BOOST_AUTO_TEST_CASE(a_bool_that_a_peer_made_neither_true_nor_false_is_refused_until_somebody_stores) {
+    struct Flags {
+        bool on;
+    };
+    auto sut = SharedObject<Flags>::anonymous();
+    auto peer = SharedObject<Flags>::attach(sut.native_handle());
+    Flags garbage;
+    std::memset(&garbage, 0x60, sizeof garbage);
+    peer.store(garbage);
+    BOOST_TEST(support::refusal_of([&] { return sut.load(); }).is(tenon::errc::corrupted));
+    BOOST_TEST(support::refusal_of([&] { return sut.update([](Flags&) { return 0; }); }).is(tenon::errc::corrupted));
+    BOOST_TEST(support::refusal_of([&] { return !!sut.lock(); }).is(tenon::errc::corrupted));
+    sut.store(Flags{true});
+    BOOST_TEST(peer.load().on);
 }
 
 BOOST_AUTO_TEST_CASE(memory_that_its_owner_could_truncate_is_not_attached) {
