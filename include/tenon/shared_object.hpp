@@ -19,6 +19,7 @@
 
 #include "memory/address.hpp"
 #include "memory/errc.hpp"
+#include "memory/fork_generation.hpp"
 #include "memory/segment.hpp"
 #include "payload/fixed_string.hpp"  // what a payload has instead of std::string
 #include "payload/layout.hpp"
@@ -338,6 +339,7 @@ private:
         ~Ownership() { give_back(); }
 
         [[nodiscard]] bool take(std::int64_t until) {
+            generation_ = memory::fork_generation();
             owned_ = object_->copies_.word().take(object_->segment_.seat(settle), version_, until, object_->segment_);
             return owned_;
         }
@@ -363,7 +365,7 @@ private:
         [[nodiscard]] SharedObject& object() const noexcept { return *object_; }
 
         /// Not in a child that was forked meanwhile: the lock is its parent's.
-        [[nodiscard]] bool is_ours() const noexcept { return object_->segment_.attendance().seat_is_ours(); }
+        [[nodiscard]] bool is_ours() const noexcept { return memory::fork_generation() == generation_; }
 
         template <class Change>
         auto change(Change& change) {
@@ -391,6 +393,7 @@ private:
 
         SharedObject* object_;
         Version version_ = 0;
+        std::uint64_t generation_ = 0;  // of the process that took it
         bool owned_ = false;
     };
 
