@@ -160,8 +160,7 @@ public:
     Peer& operator=(const Peer&) = delete;
     ~Peer() {
         board_->enough.store(true, std::memory_order_relaxed);
-        while (::waitpid(child_, nullptr, 0) == -1 && errno == EINTR) {
-        }
+        while (::waitpid(child_, nullptr, 0) == -1 && errno == EINTR) {}
     }
 
     /// How often work() was done.
@@ -195,8 +194,7 @@ inline double cache_line_round_trip() {
         for (int trip = 0; trip < trips; ++trip) {
             const std::uint64_t sent = ball->at.load(std::memory_order_relaxed) + 1;
             ball->at.store(sent, std::memory_order_release);
-            while (ball->at.load(std::memory_order_acquire) == sent) {
-            }
+            while (ball->at.load(std::memory_order_acquire) == sent) {}
         }
         times.push_back(static_cast<double>(now() - start) / trips);
     }
@@ -264,14 +262,17 @@ class Table {
 public:
     Table(std::string title, std::string unit) : title_{std::move(title)}, unit_{std::move(unit)} {}
 
-    Row& row(std::string name, std::function<double()> measure) { return row(std::move(name), std::move(measure), unit_); }
+    Row& row(std::string name, std::function<double()> measure) {
+        return row(std::move(name), std::move(measure), unit_);
+    }
     Row& row(std::string name, std::function<double()> measure, std::string unit) {
         return rows_.emplace_back(Row{std::move(name), std::move(unit), std::move(measure)});
     }
     /// A row that another row's measurement fills in; to be added after it.
     Row& row_beside(std::string name, const double& value, std::string unit) {
         beside_.push_back(rows_.size());
-        return row(std::move(name), [&value] { return value; }, std::move(unit));
+        return row(
+            std::move(name), [&value] { return value; }, std::move(unit));
     }
     /// `of` must be at most, or at least, `factor` times the best of the others.
     static void bar(Row& of, Direction direction, double factor, std::vector<const Row*> against) {
@@ -311,7 +312,8 @@ public:
         std::printf("\n%s\n%-48s %10s %8s  %s\n", title_.c_str(), "", "median", "spread", "bar");
         for (const Row& row : rows_) {
             const auto [low, middle, high] = summary(row);
-            std::printf("%-48s %10s %7.0f%%", row.name.c_str(), in_unit(middle, row.unit).c_str(), 100 * (high - low) / middle);
+            std::printf("%-48s %10s %7.0f%%", row.name.c_str(), in_unit(middle, row.unit).c_str(),
+                        100 * (high - low) / middle);
             for (const Bar& bar : row.bars) {
                 std::printf("%s%s", &bar == &row.bars.front() ? "  " : "; ", verdict(row, bar).c_str());
             }
@@ -375,7 +377,8 @@ private:
         return std::max(probes.first, probes.second) <= 2 * best_;
     }
     [[nodiscard]] std::size_t dropped() const {
-        return static_cast<std::size_t>(std::count_if(probes_.begin(), probes_.end(), [](const Probes& p) { return !calm(p); }));
+        return static_cast<std::size_t>(
+            std::count_if(probes_.begin(), probes_.end(), [](const Probes& p) { return !calm(p); }));
     }
     [[nodiscard]] bool enough_calm() const { return probes_.size() - dropped() >= 7; }
     [[nodiscard]] bool kept(std::size_t round) const { return !enough_calm() || calm(probes_[round]); }
@@ -437,17 +440,20 @@ inline void Table::write_json(std::ostream& out) const {
         after.push_back(probes_[i].second);
         kept_rounds += std::string{i == 0 ? "" : ", "} + (kept(i) ? "true" : "false");
     }
-    out << "  {\"title\": " << quoted(title_) << ",\n   \"kept\": [" << kept_rounds << "],\n   \"round_trip_before_ns\": "
-        << json_list(before) << ",\n   \"round_trip_after_ns\": " << json_list(after) << ",\n   \"rows\": [";
+    out << "  {\"title\": " << quoted(title_) << ",\n   \"kept\": [" << kept_rounds
+        << "],\n   \"round_trip_before_ns\": " << json_list(before)
+        << ",\n   \"round_trip_after_ns\": " << json_list(after) << ",\n   \"rows\": [";
     for (const Row& row : rows_) {
         const auto [low, middle, high] = summary(row);
-        out << (&row == &rows_.front() ? "\n" : ",\n") << "    {\"name\": " << quoted(row.name) << ", \"unit\": " << quoted(row.unit)
-            << ", \"median\": " << middle << ", \"quartiles\": " << json_list(std::vector<double>{low, high});
+        out << (&row == &rows_.front() ? "\n" : ",\n") << "    {\"name\": " << quoted(row.name)
+            << ", \"unit\": " << quoted(row.unit) << ", \"median\": " << middle
+            << ", \"quartiles\": " << json_list(std::vector<double>{low, high});
         out << ", \"bars\": [";
         for (const Bar& bar : row.bars) {
-            out << (&bar == &row.bars.front() ? "" : ", ") << "{\"ratio\": " << ratio(row, bar) << ", \"bar\": "
-                << quoted(bar.direction == at_most ? "at most" : "at least") << ", \"factor\": " << bar.factor
-                << ", \"met\": " << (is_met(row, bar) ? "true" : "false") << ", \"against\": [";
+            out << (&bar == &row.bars.front() ? "" : ", ") << "{\"ratio\": " << ratio(row, bar)
+                << ", \"bar\": " << quoted(bar.direction == at_most ? "at most" : "at least")
+                << ", \"factor\": " << bar.factor << ", \"met\": " << (is_met(row, bar) ? "true" : "false")
+                << ", \"against\": [";
             for (const Row* const other : bar.against) {
                 out << (other == bar.against.front() ? "" : ", ") << quoted(other->name);
             }

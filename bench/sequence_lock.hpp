@@ -49,10 +49,13 @@ struct EightWords {
         constexpr auto relaxed = std::memory_order_relaxed;
         for (std::size_t i = 0; i < count; i += 8) {
             const std::uint64_t a = in_register(from[i]), b = in_register(from[i + 1]), c = in_register(from[i + 2]),
-                                d = in_register(from[i + 3]), e = in_register(from[i + 4]), f = in_register(from[i + 5]),
-                                g = in_register(from[i + 6]), h = in_register(from[i + 7]);
-            to[i].store(a, relaxed), to[i + 1].store(b, relaxed), to[i + 2].store(c, relaxed), to[i + 3].store(d, relaxed);
-            to[i + 4].store(e, relaxed), to[i + 5].store(f, relaxed), to[i + 6].store(g, relaxed), to[i + 7].store(h, relaxed);
+                                d = in_register(from[i + 3]), e = in_register(from[i + 4]),
+                                f = in_register(from[i + 5]), g = in_register(from[i + 6]),
+                                h = in_register(from[i + 7]);
+            to[i].store(a, relaxed), to[i + 1].store(b, relaxed), to[i + 2].store(c, relaxed),
+                to[i + 3].store(d, relaxed);
+            to[i + 4].store(e, relaxed), to[i + 5].store(f, relaxed), to[i + 6].store(g, relaxed),
+                to[i + 7].store(h, relaxed);
         }
     }
 

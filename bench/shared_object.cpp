@@ -73,7 +73,8 @@ void update_alone(const Options& options) {
 
     Row& ours = table.row("tenon::SharedObject::update", nanoseconds_of([&] { object.update(change); }));
     Row& mutex = table.row("pthread mutex, changed in place", nanoseconds_of([&] { plain->update(change); }));
-    Row& robust_mutex = table.row("robust pthread mutex, changed in place", nanoseconds_of([&] { robust->update(change); }));
+    Row& robust_mutex =
+        table.row("robust pthread mutex, changed in place", nanoseconds_of([&] { robust->update(change); }));
     Table::bar(ours, at_most, 1.2, {&mutex});
     Table::bar(ours, at_most, 1.0, {&robust_mutex});
     table.measure(options);
@@ -189,8 +190,9 @@ void load_beside_writer(const Options& options, const std::string& words) {
         while (checked[0] < 10'000'000) {
             reads_beside_writer<T>(object, rate, checked[0], torn[0]);
         }
-        std::printf("torn values: %llu in %.1f million loads (none in 10 million): %s\n", static_cast<unsigned long long>(torn[0]),
-                    static_cast<double>(checked[0]) / 1e6, torn[0] == 0 ? "met" : "MISSED");
+        std::printf("torn values: %llu in %.1f million loads (none in 10 million): %s\n",
+                    static_cast<unsigned long long>(torn[0]), static_cast<double>(checked[0]) / 1e6,
+                    torn[0] == 0 ? "met" : "MISSED");
         torn_values += torn[0];
         tables.push_back(&table);
     }
@@ -209,7 +211,9 @@ struct Percentiles {
             time = now() - start;
         }
         std::sort(times.begin(), times.end());
-        const auto at = [&](double part) { return static_cast<double>(times[static_cast<std::size_t>(part * static_cast<double>(times.size()))]); };
+        const auto at = [&](double part) {
+            return static_cast<double>(times[static_cast<std::size_t>(part * static_cast<double>(times.size()))]);
+        };
         middle = at(0.5), p99 = at(0.99), p999 = at(0.999), p9999 = at(0.9999);
         return middle;
     }
@@ -286,7 +290,8 @@ void update_contended(const Options& options) {
 
     table.row("tenon::SharedObject::update", [&] { return updates_together([&] { object.update(change); }); });
     table.row("pthread mutex, changed in place", [&] { return updates_together([&] { plain->update(change); }); });
-    table.row("robust pthread mutex, changed in place", [&] { return updates_together([&] { robust->update(change); }); });
+    table.row("robust pthread mutex, changed in place",
+              [&] { return updates_together([&] { robust->update(change); }); });
     table.measure(options);
     tables.push_back(&table);
 }
@@ -357,18 +362,42 @@ int repeat(std::string_view operation, std::uint64_t count) {
             to.store(value);
         };
     };
-    if (operation == "nothing") { return times([] { asm volatile(""); }); }
-    if (operation == "update") { return times([&] { object.update(change); }); }
-    if (operation == "mutex_update") { return times([&] { plain->update(change); }); }
-    if (operation == "robust_update") { return times([&] { robust->update(change); }); }
-    if (operation == "load") { return times(load(object)); }
-    if (operation == "sequence_load") { return times(load(*sequence)); }
-    if (operation == "store") { return times(store(object)); }
-    if (operation == "sequence_store") { return times(store(*sequence)); }
-    if (operation == "load_1k") { return times(load(large)); }
-    if (operation == "sequence_load_1k") { return times(load(*large_sequence)); }
-    if (operation == "store_1k") { return times(store(large)); }
-    if (operation == "sequence_store_1k") { return times(store(*large_sequence)); }
+    if (operation == "nothing") {
+        return times([] { asm volatile(""); });
+    }
+    if (operation == "update") {
+        return times([&] { object.update(change); });
+    }
+    if (operation == "mutex_update") {
+        return times([&] { plain->update(change); });
+    }
+    if (operation == "robust_update") {
+        return times([&] { robust->update(change); });
+    }
+    if (operation == "load") {
+        return times(load(object));
+    }
+    if (operation == "sequence_load") {
+        return times(load(*sequence));
+    }
+    if (operation == "store") {
+        return times(store(object));
+    }
+    if (operation == "sequence_store") {
+        return times(store(*sequence));
+    }
+    if (operation == "load_1k") {
+        return times(load(large));
+    }
+    if (operation == "sequence_load_1k") {
+        return times(load(*large_sequence));
+    }
+    if (operation == "store_1k") {
+        return times(store(large));
+    }
+    if (operation == "sequence_store_1k") {
+        return times(store(*large_sequence));
+    }
     std::fprintf(stderr, "shared_object: unknown operation\n");
     return 2;
 }
@@ -388,7 +417,9 @@ int main(int count, char** words) {
         } else if (word == "--repeat" && i + 2 < count) {
             return repeat(words[i + 1], std::strtoull(words[i + 2], nullptr, 10));
         } else {
-            std::fputs("usage: shared_object [--only WORDS] [--rounds N (7 or more)] [--json FILE] | --repeat OPERATION N\n", stderr);
+            std::fputs(
+                "usage: shared_object [--only WORDS] [--rounds N (7 or more)] [--json FILE] | --repeat OPERATION N\n",
+                stderr);
             return 2;
         }
     }

@@ -51,7 +51,8 @@ public:
     }
     constexpr explicit FixedVector(std::span<const T> elements) { assign(elements); }
     constexpr FixedVector& operator=(std::initializer_list<T> elements) {
-        return assign(std::span<const T>{elements.begin(), elements.size()});
+        assign(std::span<const T>{elements.begin(), elements.size()});
+        return *this;
     }
     /// The same; when it throws, nothing changed. `elements` may be a part of this vector.
     constexpr FixedVector& assign(std::span<const T> elements) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 // What a stranger writes on his first evening: one struct, two processes.
 #include <sys/wait.h>
-#include <tenon/shared_object.hpp>
 #include <unistd.h>
+#include <tenon/shared_object.hpp>
 
 #include <cstdio>
 #include <string>
