@@ -350,10 +350,12 @@ private:
             }
         }
         Version commit(const Value* draft) noexcept {
-            if (!std::exchange(owned_, false) || !is_ours()) {
+            if (!is_ours()) [[unlikely]] {
+                owned_ = false;
                 return version_;
             }
             object_->copies_.commit(version_, draft);
+            owned_ = false;
             return version_ + 1;
         }
         void give_back() noexcept {
