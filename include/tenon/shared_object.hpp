@@ -339,8 +339,10 @@ private:
         ~Ownership() { give_back(); }
 
         [[nodiscard]] bool take(std::int64_t until) {
-            generation_ = memory::fork_generation();
-            owned_ = object_->copies_.word().take(object_->segment_.seat(settle), version_, until, object_->segment_);
+            memory::Segment& segment = object_->segment_;
+            const std::uint32_t seat = segment.seat(settle);
+            generation_ = segment.attendance().generation();
+            owned_ = object_->copies_.word().take(seat, version_, until, segment);
             return owned_;
         }
         void read(Value* draft) const {

@@ -189,6 +189,9 @@ public:
         return seat_;
     }
 
+    /// The fork_generation() of the process that took the seat.
+    [[nodiscard]] std::uint64_t generation() const noexcept { return generation_.load(std::memory_order_relaxed); }
+
     /// Whether the seat is held by this process, and not by the parent that it was forked from.
     [[nodiscard]] bool seat_is_ours() const {
         return seat_ != no_seat && generation_.load(std::memory_order_acquire) == fork_generation();
