@@ -92,8 +92,8 @@ struct FromEmptyBase {
 };
 
 // N fields, written out because a structured binding cannot be a pack. takes: T accepts N empty
-// initialisers, then one from each P. types: as declared. over: calls `visit` with all fields, or
-// returns Types<> when one of them is a bit-field, which nothing can refer to.
+// initialisers, then one from each P. over: calls `visit` with the types of all fields, as declared, and
+// with the fields.
 template <std::size_t N>
 struct Spread;
 
@@ -111,15 +111,10 @@ struct Spread<1> {
     static constexpr bool takes = requires {
         T{{}, P{}...};
     };
-    template <class T>
-    static constexpr auto types(T& whole) {
-        auto& [f0] = whole;
-        return Types<decltype(f0)>{};
-    }
     template <class T, class Visit>
     static constexpr auto over(T& whole, Visit visit) {
         auto& [f0] = whole;
-        return visit(f0);
+        return visit(Types<decltype(f0)>{}, f0);
     }
 };
 
@@ -129,15 +124,10 @@ struct Spread<2> {
     static constexpr bool takes = requires {
         T{{}, {}, P{}...};
     };
-    template <class T>
-    static constexpr auto types(T& whole) {
-        auto& [f0, f1] = whole;
-        return Types<decltype(f0), decltype(f1)>{};
-    }
     template <class T, class Visit>
     static constexpr auto over(T& whole, Visit visit) {
         auto& [f0, f1] = whole;
-        return visit(f0, f1);
+        return visit(Types<decltype(f0), decltype(f1)>{}, f0, f1);
     }
 };
 
@@ -147,15 +137,10 @@ struct Spread<3> {
     static constexpr bool takes = requires {
         T{{}, {}, {}, P{}...};
     };
-    template <class T>
-    static constexpr auto types(T& whole) {
-        auto& [f0, f1, f2] = whole;
-        return Types<decltype(f0), decltype(f1), decltype(f2)>{};
-    }
     template <class T, class Visit>
     static constexpr auto over(T& whole, Visit visit) {
         auto& [f0, f1, f2] = whole;
-        return visit(f0, f1, f2);
+        return visit(Types<decltype(f0), decltype(f1), decltype(f2)>{}, f0, f1, f2);
     }
 };
 
@@ -165,15 +150,10 @@ struct Spread<4> {
     static constexpr bool takes = requires {
         T{{}, {}, {}, {}, P{}...};
     };
-    template <class T>
-    static constexpr auto types(T& whole) {
-        auto& [f0, f1, f2, f3] = whole;
-        return Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3)>{};
-    }
     template <class T, class Visit>
     static constexpr auto over(T& whole, Visit visit) {
         auto& [f0, f1, f2, f3] = whole;
-        return visit(f0, f1, f2, f3);
+        return visit(Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3)>{}, f0, f1, f2, f3);
     }
 };
 
@@ -183,15 +163,10 @@ struct Spread<5> {
     static constexpr bool takes = requires {
         T{{}, {}, {}, {}, {}, P{}...};
     };
-    template <class T>
-    static constexpr auto types(T& whole) {
-        auto& [f0, f1, f2, f3, f4] = whole;
-        return Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4)>{};
-    }
     template <class T, class Visit>
     static constexpr auto over(T& whole, Visit visit) {
         auto& [f0, f1, f2, f3, f4] = whole;
-        return visit(f0, f1, f2, f3, f4);
+        return visit(Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4)>{}, f0, f1, f2, f3, f4);
     }
 };
 
@@ -201,15 +176,11 @@ struct Spread<6> {
     static constexpr bool takes = requires {
         T{{}, {}, {}, {}, {}, {}, P{}...};
     };
-    template <class T>
-    static constexpr auto types(T& whole) {
-        auto& [f0, f1, f2, f3, f4, f5] = whole;
-        return Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5)>{};
-    }
     template <class T, class Visit>
     static constexpr auto over(T& whole, Visit visit) {
         auto& [f0, f1, f2, f3, f4, f5] = whole;
-        return visit(f0, f1, f2, f3, f4, f5);
+        return visit(Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5)>{}, f0,
+                     f1, f2, f3, f4, f5);
     }
 };
 
@@ -219,16 +190,12 @@ struct Spread<7> {
     static constexpr bool takes = requires {
         T{{}, {}, {}, {}, {}, {}, {}, P{}...};
     };
-    template <class T>
-    static constexpr auto types(T& whole) {
-        auto& [f0, f1, f2, f3, f4, f5, f6] = whole;
-        return Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5),
-                     decltype(f6)>{};
-    }
     template <class T, class Visit>
     static constexpr auto over(T& whole, Visit visit) {
         auto& [f0, f1, f2, f3, f4, f5, f6] = whole;
-        return visit(f0, f1, f2, f3, f4, f5, f6);
+        return visit(
+            Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6)>{},
+            f0, f1, f2, f3, f4, f5, f6);
     }
 };
 
@@ -238,16 +205,12 @@ struct Spread<8> {
     static constexpr bool takes = requires {
         T{{}, {}, {}, {}, {}, {}, {}, {}, P{}...};
     };
-    template <class T>
-    static constexpr auto types(T& whole) {
-        auto& [f0, f1, f2, f3, f4, f5, f6, f7] = whole;
-        return Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
-                     decltype(f7)>{};
-    }
     template <class T, class Visit>
     static constexpr auto over(T& whole, Visit visit) {
         auto& [f0, f1, f2, f3, f4, f5, f6, f7] = whole;
-        return visit(f0, f1, f2, f3, f4, f5, f6, f7);
+        return visit(Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5),
+                           decltype(f6), decltype(f7)>{},
+                     f0, f1, f2, f3, f4, f5, f6, f7);
     }
 };
 
@@ -257,16 +220,12 @@ struct Spread<9> {
     static constexpr bool takes = requires {
         T{{}, {}, {}, {}, {}, {}, {}, {}, {}, P{}...};
     };
-    template <class T>
-    static constexpr auto types(T& whole) {
-        auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8] = whole;
-        return Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
-                     decltype(f7), decltype(f8)>{};
-    }
     template <class T, class Visit>
     static constexpr auto over(T& whole, Visit visit) {
         auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8] = whole;
-        return visit(f0, f1, f2, f3, f4, f5, f6, f7, f8);
+        return visit(Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5),
+                           decltype(f6), decltype(f7), decltype(f8)>{},
+                     f0, f1, f2, f3, f4, f5, f6, f7, f8);
     }
 };
 
@@ -276,16 +235,12 @@ struct Spread<10> {
     static constexpr bool takes = requires {
         T{{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, P{}...};
     };
-    template <class T>
-    static constexpr auto types(T& whole) {
-        auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9] = whole;
-        return Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
-                     decltype(f7), decltype(f8), decltype(f9)>{};
-    }
     template <class T, class Visit>
     static constexpr auto over(T& whole, Visit visit) {
         auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9] = whole;
-        return visit(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9);
+        return visit(Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5),
+                           decltype(f6), decltype(f7), decltype(f8), decltype(f9)>{},
+                     f0, f1, f2, f3, f4, f5, f6, f7, f8, f9);
     }
 };
 
@@ -295,16 +250,12 @@ struct Spread<11> {
     static constexpr bool takes = requires {
         T{{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, P{}...};
     };
-    template <class T>
-    static constexpr auto types(T& whole) {
-        auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10] = whole;
-        return Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
-                     decltype(f7), decltype(f8), decltype(f9), decltype(f10)>{};
-    }
     template <class T, class Visit>
     static constexpr auto over(T& whole, Visit visit) {
         auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10] = whole;
-        return visit(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10);
+        return visit(Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5),
+                           decltype(f6), decltype(f7), decltype(f8), decltype(f9), decltype(f10)>{},
+                     f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10);
     }
 };
 
@@ -314,16 +265,12 @@ struct Spread<12> {
     static constexpr bool takes = requires {
         T{{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, P{}...};
     };
-    template <class T>
-    static constexpr auto types(T& whole) {
-        auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11] = whole;
-        return Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
-                     decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11)>{};
-    }
     template <class T, class Visit>
     static constexpr auto over(T& whole, Visit visit) {
         auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11] = whole;
-        return visit(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11);
+        return visit(Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5),
+                           decltype(f6), decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11)>{},
+                     f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11);
     }
 };
 
@@ -333,16 +280,13 @@ struct Spread<13> {
     static constexpr bool takes = requires {
         T{{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, P{}...};
     };
-    template <class T>
-    static constexpr auto types(T& whole) {
-        auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12] = whole;
-        return Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
-                     decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12)>{};
-    }
     template <class T, class Visit>
     static constexpr auto over(T& whole, Visit visit) {
         auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12] = whole;
-        return visit(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12);
+        return visit(
+            Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
+                  decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12)>{},
+            f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12);
     }
 };
 
@@ -352,17 +296,13 @@ struct Spread<14> {
     static constexpr bool takes = requires {
         T{{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, P{}...};
     };
-    template <class T>
-    static constexpr auto types(T& whole) {
-        auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13] = whole;
-        return Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
-                     decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12),
-                     decltype(f13)>{};
-    }
     template <class T, class Visit>
     static constexpr auto over(T& whole, Visit visit) {
         auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13] = whole;
-        return visit(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13);
+        return visit(Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5),
+                           decltype(f6), decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11),
+                           decltype(f12), decltype(f13)>{},
+                     f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13);
     }
 };
 
@@ -372,17 +312,13 @@ struct Spread<15> {
     static constexpr bool takes = requires {
         T{{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, P{}...};
     };
-    template <class T>
-    static constexpr auto types(T& whole) {
-        auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14] = whole;
-        return Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
-                     decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12),
-                     decltype(f13), decltype(f14)>{};
-    }
     template <class T, class Visit>
     static constexpr auto over(T& whole, Visit visit) {
         auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14] = whole;
-        return visit(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14);
+        return visit(Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5),
+                           decltype(f6), decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11),
+                           decltype(f12), decltype(f13), decltype(f14)>{},
+                     f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14);
     }
 };
 
@@ -392,17 +328,13 @@ struct Spread<16> {
     static constexpr bool takes = requires {
         T{{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, P{}...};
     };
-    template <class T>
-    static constexpr auto types(T& whole) {
-        auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15] = whole;
-        return Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
-                     decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12),
-                     decltype(f13), decltype(f14), decltype(f15)>{};
-    }
     template <class T, class Visit>
     static constexpr auto over(T& whole, Visit visit) {
         auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15] = whole;
-        return visit(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15);
+        return visit(Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5),
+                           decltype(f6), decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11),
+                           decltype(f12), decltype(f13), decltype(f14), decltype(f15)>{},
+                     f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15);
     }
 };
 
@@ -412,17 +344,13 @@ struct Spread<17> {
     static constexpr bool takes = requires {
         T{{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, P{}...};
     };
-    template <class T>
-    static constexpr auto types(T& whole) {
-        auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16] = whole;
-        return Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
-                     decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12),
-                     decltype(f13), decltype(f14), decltype(f15), decltype(f16)>{};
-    }
     template <class T, class Visit>
     static constexpr auto over(T& whole, Visit visit) {
         auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16] = whole;
-        return visit(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16);
+        return visit(Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5),
+                           decltype(f6), decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11),
+                           decltype(f12), decltype(f13), decltype(f14), decltype(f15), decltype(f16)>{},
+                     f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16);
     }
 };
 
@@ -432,17 +360,13 @@ struct Spread<18> {
     static constexpr bool takes = requires {
         T{{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, P{}...};
     };
-    template <class T>
-    static constexpr auto types(T& whole) {
-        auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17] = whole;
-        return Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
-                     decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12),
-                     decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17)>{};
-    }
     template <class T, class Visit>
     static constexpr auto over(T& whole, Visit visit) {
         auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17] = whole;
-        return visit(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17);
+        return visit(Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5),
+                           decltype(f6), decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11),
+                           decltype(f12), decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17)>{},
+                     f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17);
     }
 };
 
@@ -452,17 +376,14 @@ struct Spread<19> {
     static constexpr bool takes = requires {
         T{{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, P{}...};
     };
-    template <class T>
-    static constexpr auto types(T& whole) {
-        auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18] = whole;
-        return Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
-                     decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12),
-                     decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17), decltype(f18)>{};
-    }
     template <class T, class Visit>
     static constexpr auto over(T& whole, Visit visit) {
         auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18] = whole;
-        return visit(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18);
+        return visit(
+            Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
+                  decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12), decltype(f13),
+                  decltype(f14), decltype(f15), decltype(f16), decltype(f17), decltype(f18)>{},
+            f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18);
     }
 };
 
@@ -472,18 +393,14 @@ struct Spread<20> {
     static constexpr bool takes = requires {
         T{{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, P{}...};
     };
-    template <class T>
-    static constexpr auto types(T& whole) {
-        auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19] = whole;
-        return Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
-                     decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12),
-                     decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17), decltype(f18),
-                     decltype(f19)>{};
-    }
     template <class T, class Visit>
     static constexpr auto over(T& whole, Visit visit) {
         auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19] = whole;
-        return visit(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19);
+        return visit(
+            Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
+                  decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12), decltype(f13),
+                  decltype(f14), decltype(f15), decltype(f16), decltype(f17), decltype(f18), decltype(f19)>{},
+            f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19);
     }
 };
 
@@ -493,18 +410,14 @@ struct Spread<21> {
     static constexpr bool takes = requires {
         T{{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, P{}...};
     };
-    template <class T>
-    static constexpr auto types(T& whole) {
-        auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20] = whole;
-        return Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
-                     decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12),
-                     decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17), decltype(f18),
-                     decltype(f19), decltype(f20)>{};
-    }
     template <class T, class Visit>
     static constexpr auto over(T& whole, Visit visit) {
         auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20] = whole;
-        return visit(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20);
+        return visit(Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5),
+                           decltype(f6), decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11),
+                           decltype(f12), decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17),
+                           decltype(f18), decltype(f19), decltype(f20)>{},
+                     f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20);
     }
 };
 
@@ -514,20 +427,15 @@ struct Spread<22> {
     static constexpr bool takes = requires {
         T{{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, P{}...};
     };
-    template <class T>
-    static constexpr auto types(T& whole) {
-        auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21] =
-            whole;
-        return Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
-                     decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12),
-                     decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17), decltype(f18),
-                     decltype(f19), decltype(f20), decltype(f21)>{};
-    }
     template <class T, class Visit>
     static constexpr auto over(T& whole, Visit visit) {
         auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21] =
             whole;
-        return visit(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20,
+        return visit(Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5),
+                           decltype(f6), decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11),
+                           decltype(f12), decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17),
+                           decltype(f18), decltype(f19), decltype(f20), decltype(f21)>{},
+                     f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20,
                      f21);
     }
 };
@@ -538,20 +446,15 @@ struct Spread<23> {
     static constexpr bool takes = requires {
         T{{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, P{}...};
     };
-    template <class T>
-    static constexpr auto types(T& whole) {
-        auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
-               f22] = whole;
-        return Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
-                     decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12),
-                     decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17), decltype(f18),
-                     decltype(f19), decltype(f20), decltype(f21), decltype(f22)>{};
-    }
     template <class T, class Visit>
     static constexpr auto over(T& whole, Visit visit) {
         auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
                f22] = whole;
-        return visit(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
+        return visit(Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5),
+                           decltype(f6), decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11),
+                           decltype(f12), decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17),
+                           decltype(f18), decltype(f19), decltype(f20), decltype(f21), decltype(f22)>{},
+                     f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
                      f22);
     }
 };
@@ -562,20 +465,15 @@ struct Spread<24> {
     static constexpr bool takes = requires {
         T{{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, P{}...};
     };
-    template <class T>
-    static constexpr auto types(T& whole) {
-        auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
-               f23] = whole;
-        return Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
-                     decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12),
-                     decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17), decltype(f18),
-                     decltype(f19), decltype(f20), decltype(f21), decltype(f22), decltype(f23)>{};
-    }
     template <class T, class Visit>
     static constexpr auto over(T& whole, Visit visit) {
         auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
                f23] = whole;
-        return visit(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
+        return visit(Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5),
+                           decltype(f6), decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11),
+                           decltype(f12), decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17),
+                           decltype(f18), decltype(f19), decltype(f20), decltype(f21), decltype(f22), decltype(f23)>{},
+                     f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
                      f22, f23);
     }
 };
@@ -586,21 +484,17 @@ struct Spread<25> {
     static constexpr bool takes = requires {
         T{{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, P{}...};
     };
-    template <class T>
-    static constexpr auto types(T& whole) {
-        auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
-               f23, f24] = whole;
-        return Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
-                     decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12),
-                     decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17), decltype(f18),
-                     decltype(f19), decltype(f20), decltype(f21), decltype(f22), decltype(f23), decltype(f24)>{};
-    }
     template <class T, class Visit>
     static constexpr auto over(T& whole, Visit visit) {
         auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
                f23, f24] = whole;
-        return visit(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
-                     f22, f23, f24);
+        return visit(
+            Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
+                  decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12), decltype(f13),
+                  decltype(f14), decltype(f15), decltype(f16), decltype(f17), decltype(f18), decltype(f19),
+                  decltype(f20), decltype(f21), decltype(f22), decltype(f23), decltype(f24)>{},
+            f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
+            f23, f24);
     }
 };
 
@@ -611,22 +505,17 @@ struct Spread<26> {
         T{{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {},    {},
           {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, P{}...};
     };
-    template <class T>
-    static constexpr auto types(T& whole) {
-        auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
-               f23, f24, f25] = whole;
-        return Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
-                     decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12),
-                     decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17), decltype(f18),
-                     decltype(f19), decltype(f20), decltype(f21), decltype(f22), decltype(f23), decltype(f24),
-                     decltype(f25)>{};
-    }
     template <class T, class Visit>
     static constexpr auto over(T& whole, Visit visit) {
         auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
                f23, f24, f25] = whole;
-        return visit(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
-                     f22, f23, f24, f25);
+        return visit(
+            Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
+                  decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12), decltype(f13),
+                  decltype(f14), decltype(f15), decltype(f16), decltype(f17), decltype(f18), decltype(f19),
+                  decltype(f20), decltype(f21), decltype(f22), decltype(f23), decltype(f24), decltype(f25)>{},
+            f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
+            f23, f24, f25);
     }
 };
 
@@ -637,21 +526,16 @@ struct Spread<27> {
         T{{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {},
           {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, P{}...};
     };
-    template <class T>
-    static constexpr auto types(T& whole) {
-        auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
-               f23, f24, f25, f26] = whole;
-        return Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
-                     decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12),
-                     decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17), decltype(f18),
-                     decltype(f19), decltype(f20), decltype(f21), decltype(f22), decltype(f23), decltype(f24),
-                     decltype(f25), decltype(f26)>{};
-    }
     template <class T, class Visit>
     static constexpr auto over(T& whole, Visit visit) {
         auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
                f23, f24, f25, f26] = whole;
-        return visit(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
+        return visit(Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5),
+                           decltype(f6), decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11),
+                           decltype(f12), decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17),
+                           decltype(f18), decltype(f19), decltype(f20), decltype(f21), decltype(f22), decltype(f23),
+                           decltype(f24), decltype(f25), decltype(f26)>{},
+                     f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
                      f22, f23, f24, f25, f26);
     }
 };
@@ -663,21 +547,16 @@ struct Spread<28> {
         T{{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {},    {},
           {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, P{}...};
     };
-    template <class T>
-    static constexpr auto types(T& whole) {
-        auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
-               f23, f24, f25, f26, f27] = whole;
-        return Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
-                     decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12),
-                     decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17), decltype(f18),
-                     decltype(f19), decltype(f20), decltype(f21), decltype(f22), decltype(f23), decltype(f24),
-                     decltype(f25), decltype(f26), decltype(f27)>{};
-    }
     template <class T, class Visit>
     static constexpr auto over(T& whole, Visit visit) {
         auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
                f23, f24, f25, f26, f27] = whole;
-        return visit(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
+        return visit(Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5),
+                           decltype(f6), decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11),
+                           decltype(f12), decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17),
+                           decltype(f18), decltype(f19), decltype(f20), decltype(f21), decltype(f22), decltype(f23),
+                           decltype(f24), decltype(f25), decltype(f26), decltype(f27)>{},
+                     f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
                      f22, f23, f24, f25, f26, f27);
     }
 };
@@ -689,21 +568,16 @@ struct Spread<29> {
         T{{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {},
           {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, P{}...};
     };
-    template <class T>
-    static constexpr auto types(T& whole) {
-        auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
-               f23, f24, f25, f26, f27, f28] = whole;
-        return Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
-                     decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12),
-                     decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17), decltype(f18),
-                     decltype(f19), decltype(f20), decltype(f21), decltype(f22), decltype(f23), decltype(f24),
-                     decltype(f25), decltype(f26), decltype(f27), decltype(f28)>{};
-    }
     template <class T, class Visit>
     static constexpr auto over(T& whole, Visit visit) {
         auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
                f23, f24, f25, f26, f27, f28] = whole;
-        return visit(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
+        return visit(Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5),
+                           decltype(f6), decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11),
+                           decltype(f12), decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17),
+                           decltype(f18), decltype(f19), decltype(f20), decltype(f21), decltype(f22), decltype(f23),
+                           decltype(f24), decltype(f25), decltype(f26), decltype(f27), decltype(f28)>{},
+                     f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
                      f22, f23, f24, f25, f26, f27, f28);
     }
 };
@@ -715,21 +589,16 @@ struct Spread<30> {
         T{{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {},    {},
           {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, P{}...};
     };
-    template <class T>
-    static constexpr auto types(T& whole) {
-        auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
-               f23, f24, f25, f26, f27, f28, f29] = whole;
-        return Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
-                     decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12),
-                     decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17), decltype(f18),
-                     decltype(f19), decltype(f20), decltype(f21), decltype(f22), decltype(f23), decltype(f24),
-                     decltype(f25), decltype(f26), decltype(f27), decltype(f28), decltype(f29)>{};
-    }
     template <class T, class Visit>
     static constexpr auto over(T& whole, Visit visit) {
         auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
                f23, f24, f25, f26, f27, f28, f29] = whole;
-        return visit(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
+        return visit(Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5),
+                           decltype(f6), decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11),
+                           decltype(f12), decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17),
+                           decltype(f18), decltype(f19), decltype(f20), decltype(f21), decltype(f22), decltype(f23),
+                           decltype(f24), decltype(f25), decltype(f26), decltype(f27), decltype(f28), decltype(f29)>{},
+                     f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
                      f22, f23, f24, f25, f26, f27, f28, f29);
     }
 };
@@ -741,22 +610,18 @@ struct Spread<31> {
         T{{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {},
           {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, P{}...};
     };
-    template <class T>
-    static constexpr auto types(T& whole) {
-        auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
-               f23, f24, f25, f26, f27, f28, f29, f30] = whole;
-        return Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
-                     decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12),
-                     decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17), decltype(f18),
-                     decltype(f19), decltype(f20), decltype(f21), decltype(f22), decltype(f23), decltype(f24),
-                     decltype(f25), decltype(f26), decltype(f27), decltype(f28), decltype(f29), decltype(f30)>{};
-    }
     template <class T, class Visit>
     static constexpr auto over(T& whole, Visit visit) {
         auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
                f23, f24, f25, f26, f27, f28, f29, f30] = whole;
-        return visit(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
-                     f22, f23, f24, f25, f26, f27, f28, f29, f30);
+        return visit(
+            Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
+                  decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12), decltype(f13),
+                  decltype(f14), decltype(f15), decltype(f16), decltype(f17), decltype(f18), decltype(f19),
+                  decltype(f20), decltype(f21), decltype(f22), decltype(f23), decltype(f24), decltype(f25),
+                  decltype(f26), decltype(f27), decltype(f28), decltype(f29), decltype(f30)>{},
+            f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
+            f23, f24, f25, f26, f27, f28, f29, f30);
     }
 };
 
@@ -767,23 +632,18 @@ struct Spread<32> {
         T{{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {},    {},
           {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, P{}...};
     };
-    template <class T>
-    static constexpr auto types(T& whole) {
-        auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
-               f23, f24, f25, f26, f27, f28, f29, f30, f31] = whole;
-        return Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
-                     decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12),
-                     decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17), decltype(f18),
-                     decltype(f19), decltype(f20), decltype(f21), decltype(f22), decltype(f23), decltype(f24),
-                     decltype(f25), decltype(f26), decltype(f27), decltype(f28), decltype(f29), decltype(f30),
-                     decltype(f31)>{};
-    }
     template <class T, class Visit>
     static constexpr auto over(T& whole, Visit visit) {
         auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
                f23, f24, f25, f26, f27, f28, f29, f30, f31] = whole;
-        return visit(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
-                     f22, f23, f24, f25, f26, f27, f28, f29, f30, f31);
+        return visit(
+            Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
+                  decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12), decltype(f13),
+                  decltype(f14), decltype(f15), decltype(f16), decltype(f17), decltype(f18), decltype(f19),
+                  decltype(f20), decltype(f21), decltype(f22), decltype(f23), decltype(f24), decltype(f25),
+                  decltype(f26), decltype(f27), decltype(f28), decltype(f29), decltype(f30), decltype(f31)>{},
+            f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
+            f23, f24, f25, f26, f27, f28, f29, f30, f31);
     }
 };
 
@@ -794,22 +654,17 @@ struct Spread<33> {
         T{{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {},
           {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, P{}...};
     };
-    template <class T>
-    static constexpr auto types(T& whole) {
-        auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
-               f23, f24, f25, f26, f27, f28, f29, f30, f31, f32] = whole;
-        return Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
-                     decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12),
-                     decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17), decltype(f18),
-                     decltype(f19), decltype(f20), decltype(f21), decltype(f22), decltype(f23), decltype(f24),
-                     decltype(f25), decltype(f26), decltype(f27), decltype(f28), decltype(f29), decltype(f30),
-                     decltype(f31), decltype(f32)>{};
-    }
     template <class T, class Visit>
     static constexpr auto over(T& whole, Visit visit) {
         auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
                f23, f24, f25, f26, f27, f28, f29, f30, f31, f32] = whole;
-        return visit(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
+        return visit(Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5),
+                           decltype(f6), decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11),
+                           decltype(f12), decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17),
+                           decltype(f18), decltype(f19), decltype(f20), decltype(f21), decltype(f22), decltype(f23),
+                           decltype(f24), decltype(f25), decltype(f26), decltype(f27), decltype(f28), decltype(f29),
+                           decltype(f30), decltype(f31), decltype(f32)>{},
+                     f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
                      f22, f23, f24, f25, f26, f27, f28, f29, f30, f31, f32);
     }
 };
@@ -821,22 +676,17 @@ struct Spread<34> {
         T{{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {},    {},
           {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, P{}...};
     };
-    template <class T>
-    static constexpr auto types(T& whole) {
-        auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
-               f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33] = whole;
-        return Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
-                     decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12),
-                     decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17), decltype(f18),
-                     decltype(f19), decltype(f20), decltype(f21), decltype(f22), decltype(f23), decltype(f24),
-                     decltype(f25), decltype(f26), decltype(f27), decltype(f28), decltype(f29), decltype(f30),
-                     decltype(f31), decltype(f32), decltype(f33)>{};
-    }
     template <class T, class Visit>
     static constexpr auto over(T& whole, Visit visit) {
         auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
                f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33] = whole;
-        return visit(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
+        return visit(Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5),
+                           decltype(f6), decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11),
+                           decltype(f12), decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17),
+                           decltype(f18), decltype(f19), decltype(f20), decltype(f21), decltype(f22), decltype(f23),
+                           decltype(f24), decltype(f25), decltype(f26), decltype(f27), decltype(f28), decltype(f29),
+                           decltype(f30), decltype(f31), decltype(f32), decltype(f33)>{},
+                     f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
                      f22, f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33);
     }
 };
@@ -848,22 +698,17 @@ struct Spread<35> {
         T{{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {},
           {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, P{}...};
     };
-    template <class T>
-    static constexpr auto types(T& whole) {
-        auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
-               f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34] = whole;
-        return Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
-                     decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12),
-                     decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17), decltype(f18),
-                     decltype(f19), decltype(f20), decltype(f21), decltype(f22), decltype(f23), decltype(f24),
-                     decltype(f25), decltype(f26), decltype(f27), decltype(f28), decltype(f29), decltype(f30),
-                     decltype(f31), decltype(f32), decltype(f33), decltype(f34)>{};
-    }
     template <class T, class Visit>
     static constexpr auto over(T& whole, Visit visit) {
         auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
                f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34] = whole;
-        return visit(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
+        return visit(Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5),
+                           decltype(f6), decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11),
+                           decltype(f12), decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17),
+                           decltype(f18), decltype(f19), decltype(f20), decltype(f21), decltype(f22), decltype(f23),
+                           decltype(f24), decltype(f25), decltype(f26), decltype(f27), decltype(f28), decltype(f29),
+                           decltype(f30), decltype(f31), decltype(f32), decltype(f33), decltype(f34)>{},
+                     f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
                      f22, f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34);
     }
 };
@@ -875,22 +720,17 @@ struct Spread<36> {
         T{{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {},    {},
           {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, P{}...};
     };
-    template <class T>
-    static constexpr auto types(T& whole) {
-        auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
-               f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35] = whole;
-        return Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
-                     decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12),
-                     decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17), decltype(f18),
-                     decltype(f19), decltype(f20), decltype(f21), decltype(f22), decltype(f23), decltype(f24),
-                     decltype(f25), decltype(f26), decltype(f27), decltype(f28), decltype(f29), decltype(f30),
-                     decltype(f31), decltype(f32), decltype(f33), decltype(f34), decltype(f35)>{};
-    }
     template <class T, class Visit>
     static constexpr auto over(T& whole, Visit visit) {
         auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
                f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35] = whole;
-        return visit(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
+        return visit(Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5),
+                           decltype(f6), decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11),
+                           decltype(f12), decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17),
+                           decltype(f18), decltype(f19), decltype(f20), decltype(f21), decltype(f22), decltype(f23),
+                           decltype(f24), decltype(f25), decltype(f26), decltype(f27), decltype(f28), decltype(f29),
+                           decltype(f30), decltype(f31), decltype(f32), decltype(f33), decltype(f34), decltype(f35)>{},
+                     f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
                      f22, f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35);
     }
 };
@@ -902,23 +742,19 @@ struct Spread<37> {
         T{{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {},
           {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, P{}...};
     };
-    template <class T>
-    static constexpr auto types(T& whole) {
-        auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
-               f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36] = whole;
-        return Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
-                     decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12),
-                     decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17), decltype(f18),
-                     decltype(f19), decltype(f20), decltype(f21), decltype(f22), decltype(f23), decltype(f24),
-                     decltype(f25), decltype(f26), decltype(f27), decltype(f28), decltype(f29), decltype(f30),
-                     decltype(f31), decltype(f32), decltype(f33), decltype(f34), decltype(f35), decltype(f36)>{};
-    }
     template <class T, class Visit>
     static constexpr auto over(T& whole, Visit visit) {
         auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
                f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36] = whole;
-        return visit(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
-                     f22, f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36);
+        return visit(
+            Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
+                  decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12), decltype(f13),
+                  decltype(f14), decltype(f15), decltype(f16), decltype(f17), decltype(f18), decltype(f19),
+                  decltype(f20), decltype(f21), decltype(f22), decltype(f23), decltype(f24), decltype(f25),
+                  decltype(f26), decltype(f27), decltype(f28), decltype(f29), decltype(f30), decltype(f31),
+                  decltype(f32), decltype(f33), decltype(f34), decltype(f35), decltype(f36)>{},
+            f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
+            f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36);
     }
 };
 
@@ -929,24 +765,19 @@ struct Spread<38> {
         T{{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {},    {},
           {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, P{}...};
     };
-    template <class T>
-    static constexpr auto types(T& whole) {
-        auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
-               f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37] = whole;
-        return Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
-                     decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12),
-                     decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17), decltype(f18),
-                     decltype(f19), decltype(f20), decltype(f21), decltype(f22), decltype(f23), decltype(f24),
-                     decltype(f25), decltype(f26), decltype(f27), decltype(f28), decltype(f29), decltype(f30),
-                     decltype(f31), decltype(f32), decltype(f33), decltype(f34), decltype(f35), decltype(f36),
-                     decltype(f37)>{};
-    }
     template <class T, class Visit>
     static constexpr auto over(T& whole, Visit visit) {
         auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
                f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37] = whole;
-        return visit(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
-                     f22, f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37);
+        return visit(
+            Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
+                  decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12), decltype(f13),
+                  decltype(f14), decltype(f15), decltype(f16), decltype(f17), decltype(f18), decltype(f19),
+                  decltype(f20), decltype(f21), decltype(f22), decltype(f23), decltype(f24), decltype(f25),
+                  decltype(f26), decltype(f27), decltype(f28), decltype(f29), decltype(f30), decltype(f31),
+                  decltype(f32), decltype(f33), decltype(f34), decltype(f35), decltype(f36), decltype(f37)>{},
+            f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
+            f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37);
     }
 };
 
@@ -957,23 +788,18 @@ struct Spread<39> {
         T{{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {},
           {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, P{}...};
     };
-    template <class T>
-    static constexpr auto types(T& whole) {
-        auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
-               f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38] = whole;
-        return Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
-                     decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12),
-                     decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17), decltype(f18),
-                     decltype(f19), decltype(f20), decltype(f21), decltype(f22), decltype(f23), decltype(f24),
-                     decltype(f25), decltype(f26), decltype(f27), decltype(f28), decltype(f29), decltype(f30),
-                     decltype(f31), decltype(f32), decltype(f33), decltype(f34), decltype(f35), decltype(f36),
-                     decltype(f37), decltype(f38)>{};
-    }
     template <class T, class Visit>
     static constexpr auto over(T& whole, Visit visit) {
         auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
                f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38] = whole;
-        return visit(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
+        return visit(Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5),
+                           decltype(f6), decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11),
+                           decltype(f12), decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17),
+                           decltype(f18), decltype(f19), decltype(f20), decltype(f21), decltype(f22), decltype(f23),
+                           decltype(f24), decltype(f25), decltype(f26), decltype(f27), decltype(f28), decltype(f29),
+                           decltype(f30), decltype(f31), decltype(f32), decltype(f33), decltype(f34), decltype(f35),
+                           decltype(f36), decltype(f37), decltype(f38)>{},
+                     f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
                      f22, f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38);
     }
 };
@@ -985,23 +811,18 @@ struct Spread<40> {
         T{{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {},    {},
           {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, P{}...};
     };
-    template <class T>
-    static constexpr auto types(T& whole) {
-        auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
-               f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39] = whole;
-        return Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
-                     decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12),
-                     decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17), decltype(f18),
-                     decltype(f19), decltype(f20), decltype(f21), decltype(f22), decltype(f23), decltype(f24),
-                     decltype(f25), decltype(f26), decltype(f27), decltype(f28), decltype(f29), decltype(f30),
-                     decltype(f31), decltype(f32), decltype(f33), decltype(f34), decltype(f35), decltype(f36),
-                     decltype(f37), decltype(f38), decltype(f39)>{};
-    }
     template <class T, class Visit>
     static constexpr auto over(T& whole, Visit visit) {
         auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
                f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39] = whole;
-        return visit(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
+        return visit(Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5),
+                           decltype(f6), decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11),
+                           decltype(f12), decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17),
+                           decltype(f18), decltype(f19), decltype(f20), decltype(f21), decltype(f22), decltype(f23),
+                           decltype(f24), decltype(f25), decltype(f26), decltype(f27), decltype(f28), decltype(f29),
+                           decltype(f30), decltype(f31), decltype(f32), decltype(f33), decltype(f34), decltype(f35),
+                           decltype(f36), decltype(f37), decltype(f38), decltype(f39)>{},
+                     f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
                      f22, f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39);
     }
 };
@@ -1013,23 +834,18 @@ struct Spread<41> {
         T{{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {},
           {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, P{}...};
     };
-    template <class T>
-    static constexpr auto types(T& whole) {
-        auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
-               f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40] = whole;
-        return Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
-                     decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12),
-                     decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17), decltype(f18),
-                     decltype(f19), decltype(f20), decltype(f21), decltype(f22), decltype(f23), decltype(f24),
-                     decltype(f25), decltype(f26), decltype(f27), decltype(f28), decltype(f29), decltype(f30),
-                     decltype(f31), decltype(f32), decltype(f33), decltype(f34), decltype(f35), decltype(f36),
-                     decltype(f37), decltype(f38), decltype(f39), decltype(f40)>{};
-    }
     template <class T, class Visit>
     static constexpr auto over(T& whole, Visit visit) {
         auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
                f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40] = whole;
-        return visit(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
+        return visit(Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5),
+                           decltype(f6), decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11),
+                           decltype(f12), decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17),
+                           decltype(f18), decltype(f19), decltype(f20), decltype(f21), decltype(f22), decltype(f23),
+                           decltype(f24), decltype(f25), decltype(f26), decltype(f27), decltype(f28), decltype(f29),
+                           decltype(f30), decltype(f31), decltype(f32), decltype(f33), decltype(f34), decltype(f35),
+                           decltype(f36), decltype(f37), decltype(f38), decltype(f39), decltype(f40)>{},
+                     f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
                      f22, f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40);
     }
 };
@@ -1041,23 +857,18 @@ struct Spread<42> {
         T{{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {},    {},
           {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, P{}...};
     };
-    template <class T>
-    static constexpr auto types(T& whole) {
-        auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
-               f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41] = whole;
-        return Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
-                     decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12),
-                     decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17), decltype(f18),
-                     decltype(f19), decltype(f20), decltype(f21), decltype(f22), decltype(f23), decltype(f24),
-                     decltype(f25), decltype(f26), decltype(f27), decltype(f28), decltype(f29), decltype(f30),
-                     decltype(f31), decltype(f32), decltype(f33), decltype(f34), decltype(f35), decltype(f36),
-                     decltype(f37), decltype(f38), decltype(f39), decltype(f40), decltype(f41)>{};
-    }
     template <class T, class Visit>
     static constexpr auto over(T& whole, Visit visit) {
         auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
                f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41] = whole;
-        return visit(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
+        return visit(Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5),
+                           decltype(f6), decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11),
+                           decltype(f12), decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17),
+                           decltype(f18), decltype(f19), decltype(f20), decltype(f21), decltype(f22), decltype(f23),
+                           decltype(f24), decltype(f25), decltype(f26), decltype(f27), decltype(f28), decltype(f29),
+                           decltype(f30), decltype(f31), decltype(f32), decltype(f33), decltype(f34), decltype(f35),
+                           decltype(f36), decltype(f37), decltype(f38), decltype(f39), decltype(f40), decltype(f41)>{},
+                     f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
                      f22, f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40,
                      f41);
     }
@@ -1070,27 +881,21 @@ struct Spread<43> {
         T{{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {},
           {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, P{}...};
     };
-    template <class T>
-    static constexpr auto types(T& whole) {
-        auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
-               f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41, f42] =
-            whole;
-        return Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
-                     decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12),
-                     decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17), decltype(f18),
-                     decltype(f19), decltype(f20), decltype(f21), decltype(f22), decltype(f23), decltype(f24),
-                     decltype(f25), decltype(f26), decltype(f27), decltype(f28), decltype(f29), decltype(f30),
-                     decltype(f31), decltype(f32), decltype(f33), decltype(f34), decltype(f35), decltype(f36),
-                     decltype(f37), decltype(f38), decltype(f39), decltype(f40), decltype(f41), decltype(f42)>{};
-    }
     template <class T, class Visit>
     static constexpr auto over(T& whole, Visit visit) {
         auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
                f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41, f42] =
             whole;
-        return visit(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
-                     f22, f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41,
-                     f42);
+        return visit(
+            Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
+                  decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12), decltype(f13),
+                  decltype(f14), decltype(f15), decltype(f16), decltype(f17), decltype(f18), decltype(f19),
+                  decltype(f20), decltype(f21), decltype(f22), decltype(f23), decltype(f24), decltype(f25),
+                  decltype(f26), decltype(f27), decltype(f28), decltype(f29), decltype(f30), decltype(f31),
+                  decltype(f32), decltype(f33), decltype(f34), decltype(f35), decltype(f36), decltype(f37),
+                  decltype(f38), decltype(f39), decltype(f40), decltype(f41), decltype(f42)>{},
+            f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
+            f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41, f42);
     }
 };
 
@@ -1101,28 +906,21 @@ struct Spread<44> {
         T{{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {},    {},
           {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, P{}...};
     };
-    template <class T>
-    static constexpr auto types(T& whole) {
-        auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
-               f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41, f42,
-               f43] = whole;
-        return Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
-                     decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12),
-                     decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17), decltype(f18),
-                     decltype(f19), decltype(f20), decltype(f21), decltype(f22), decltype(f23), decltype(f24),
-                     decltype(f25), decltype(f26), decltype(f27), decltype(f28), decltype(f29), decltype(f30),
-                     decltype(f31), decltype(f32), decltype(f33), decltype(f34), decltype(f35), decltype(f36),
-                     decltype(f37), decltype(f38), decltype(f39), decltype(f40), decltype(f41), decltype(f42),
-                     decltype(f43)>{};
-    }
     template <class T, class Visit>
     static constexpr auto over(T& whole, Visit visit) {
         auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
                f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41, f42,
                f43] = whole;
-        return visit(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
-                     f22, f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41,
-                     f42, f43);
+        return visit(
+            Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
+                  decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12), decltype(f13),
+                  decltype(f14), decltype(f15), decltype(f16), decltype(f17), decltype(f18), decltype(f19),
+                  decltype(f20), decltype(f21), decltype(f22), decltype(f23), decltype(f24), decltype(f25),
+                  decltype(f26), decltype(f27), decltype(f28), decltype(f29), decltype(f30), decltype(f31),
+                  decltype(f32), decltype(f33), decltype(f34), decltype(f35), decltype(f36), decltype(f37),
+                  decltype(f38), decltype(f39), decltype(f40), decltype(f41), decltype(f42), decltype(f43)>{},
+            f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
+            f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41, f42, f43);
     }
 };
 
@@ -1133,26 +931,20 @@ struct Spread<45> {
         T{{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {},
           {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, P{}...};
     };
-    template <class T>
-    static constexpr auto types(T& whole) {
-        auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
-               f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41, f42, f43,
-               f44] = whole;
-        return Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
-                     decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12),
-                     decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17), decltype(f18),
-                     decltype(f19), decltype(f20), decltype(f21), decltype(f22), decltype(f23), decltype(f24),
-                     decltype(f25), decltype(f26), decltype(f27), decltype(f28), decltype(f29), decltype(f30),
-                     decltype(f31), decltype(f32), decltype(f33), decltype(f34), decltype(f35), decltype(f36),
-                     decltype(f37), decltype(f38), decltype(f39), decltype(f40), decltype(f41), decltype(f42),
-                     decltype(f43), decltype(f44)>{};
-    }
     template <class T, class Visit>
     static constexpr auto over(T& whole, Visit visit) {
         auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
                f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41, f42, f43,
                f44] = whole;
-        return visit(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
+        return visit(Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5),
+                           decltype(f6), decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11),
+                           decltype(f12), decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17),
+                           decltype(f18), decltype(f19), decltype(f20), decltype(f21), decltype(f22), decltype(f23),
+                           decltype(f24), decltype(f25), decltype(f26), decltype(f27), decltype(f28), decltype(f29),
+                           decltype(f30), decltype(f31), decltype(f32), decltype(f33), decltype(f34), decltype(f35),
+                           decltype(f36), decltype(f37), decltype(f38), decltype(f39), decltype(f40), decltype(f41),
+                           decltype(f42), decltype(f43), decltype(f44)>{},
+                     f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
                      f22, f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41,
                      f42, f43, f44);
     }
@@ -1165,26 +957,20 @@ struct Spread<46> {
         T{{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {},    {},
           {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, P{}...};
     };
-    template <class T>
-    static constexpr auto types(T& whole) {
-        auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
-               f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41, f42, f43,
-               f44, f45] = whole;
-        return Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
-                     decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12),
-                     decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17), decltype(f18),
-                     decltype(f19), decltype(f20), decltype(f21), decltype(f22), decltype(f23), decltype(f24),
-                     decltype(f25), decltype(f26), decltype(f27), decltype(f28), decltype(f29), decltype(f30),
-                     decltype(f31), decltype(f32), decltype(f33), decltype(f34), decltype(f35), decltype(f36),
-                     decltype(f37), decltype(f38), decltype(f39), decltype(f40), decltype(f41), decltype(f42),
-                     decltype(f43), decltype(f44), decltype(f45)>{};
-    }
     template <class T, class Visit>
     static constexpr auto over(T& whole, Visit visit) {
         auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
                f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41, f42, f43,
                f44, f45] = whole;
-        return visit(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
+        return visit(Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5),
+                           decltype(f6), decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11),
+                           decltype(f12), decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17),
+                           decltype(f18), decltype(f19), decltype(f20), decltype(f21), decltype(f22), decltype(f23),
+                           decltype(f24), decltype(f25), decltype(f26), decltype(f27), decltype(f28), decltype(f29),
+                           decltype(f30), decltype(f31), decltype(f32), decltype(f33), decltype(f34), decltype(f35),
+                           decltype(f36), decltype(f37), decltype(f38), decltype(f39), decltype(f40), decltype(f41),
+                           decltype(f42), decltype(f43), decltype(f44), decltype(f45)>{},
+                     f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
                      f22, f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41,
                      f42, f43, f44, f45);
     }
@@ -1197,26 +983,20 @@ struct Spread<47> {
         T{{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {},
           {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, P{}...};
     };
-    template <class T>
-    static constexpr auto types(T& whole) {
-        auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
-               f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41, f42, f43,
-               f44, f45, f46] = whole;
-        return Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
-                     decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12),
-                     decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17), decltype(f18),
-                     decltype(f19), decltype(f20), decltype(f21), decltype(f22), decltype(f23), decltype(f24),
-                     decltype(f25), decltype(f26), decltype(f27), decltype(f28), decltype(f29), decltype(f30),
-                     decltype(f31), decltype(f32), decltype(f33), decltype(f34), decltype(f35), decltype(f36),
-                     decltype(f37), decltype(f38), decltype(f39), decltype(f40), decltype(f41), decltype(f42),
-                     decltype(f43), decltype(f44), decltype(f45), decltype(f46)>{};
-    }
     template <class T, class Visit>
     static constexpr auto over(T& whole, Visit visit) {
         auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
                f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41, f42, f43,
                f44, f45, f46] = whole;
-        return visit(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
+        return visit(Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5),
+                           decltype(f6), decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11),
+                           decltype(f12), decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17),
+                           decltype(f18), decltype(f19), decltype(f20), decltype(f21), decltype(f22), decltype(f23),
+                           decltype(f24), decltype(f25), decltype(f26), decltype(f27), decltype(f28), decltype(f29),
+                           decltype(f30), decltype(f31), decltype(f32), decltype(f33), decltype(f34), decltype(f35),
+                           decltype(f36), decltype(f37), decltype(f38), decltype(f39), decltype(f40), decltype(f41),
+                           decltype(f42), decltype(f43), decltype(f44), decltype(f45), decltype(f46)>{},
+                     f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
                      f22, f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41,
                      f42, f43, f44, f45, f46);
     }
@@ -1229,26 +1009,20 @@ struct Spread<48> {
         T{{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {},    {},
           {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, P{}...};
     };
-    template <class T>
-    static constexpr auto types(T& whole) {
-        auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
-               f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41, f42, f43,
-               f44, f45, f46, f47] = whole;
-        return Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
-                     decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12),
-                     decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17), decltype(f18),
-                     decltype(f19), decltype(f20), decltype(f21), decltype(f22), decltype(f23), decltype(f24),
-                     decltype(f25), decltype(f26), decltype(f27), decltype(f28), decltype(f29), decltype(f30),
-                     decltype(f31), decltype(f32), decltype(f33), decltype(f34), decltype(f35), decltype(f36),
-                     decltype(f37), decltype(f38), decltype(f39), decltype(f40), decltype(f41), decltype(f42),
-                     decltype(f43), decltype(f44), decltype(f45), decltype(f46), decltype(f47)>{};
-    }
     template <class T, class Visit>
     static constexpr auto over(T& whole, Visit visit) {
         auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
                f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41, f42, f43,
                f44, f45, f46, f47] = whole;
-        return visit(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
+        return visit(Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5),
+                           decltype(f6), decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11),
+                           decltype(f12), decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17),
+                           decltype(f18), decltype(f19), decltype(f20), decltype(f21), decltype(f22), decltype(f23),
+                           decltype(f24), decltype(f25), decltype(f26), decltype(f27), decltype(f28), decltype(f29),
+                           decltype(f30), decltype(f31), decltype(f32), decltype(f33), decltype(f34), decltype(f35),
+                           decltype(f36), decltype(f37), decltype(f38), decltype(f39), decltype(f40), decltype(f41),
+                           decltype(f42), decltype(f43), decltype(f44), decltype(f45), decltype(f46), decltype(f47)>{},
+                     f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
                      f22, f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41,
                      f42, f43, f44, f45, f46, f47);
     }
@@ -1261,28 +1035,23 @@ struct Spread<49> {
         T{{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {},
           {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, P{}...};
     };
-    template <class T>
-    static constexpr auto types(T& whole) {
-        auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
-               f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41, f42, f43,
-               f44, f45, f46, f47, f48] = whole;
-        return Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
-                     decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12),
-                     decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17), decltype(f18),
-                     decltype(f19), decltype(f20), decltype(f21), decltype(f22), decltype(f23), decltype(f24),
-                     decltype(f25), decltype(f26), decltype(f27), decltype(f28), decltype(f29), decltype(f30),
-                     decltype(f31), decltype(f32), decltype(f33), decltype(f34), decltype(f35), decltype(f36),
-                     decltype(f37), decltype(f38), decltype(f39), decltype(f40), decltype(f41), decltype(f42),
-                     decltype(f43), decltype(f44), decltype(f45), decltype(f46), decltype(f47), decltype(f48)>{};
-    }
     template <class T, class Visit>
     static constexpr auto over(T& whole, Visit visit) {
         auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
                f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41, f42, f43,
                f44, f45, f46, f47, f48] = whole;
-        return visit(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
-                     f22, f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41,
-                     f42, f43, f44, f45, f46, f47, f48);
+        return visit(
+            Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
+                  decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12), decltype(f13),
+                  decltype(f14), decltype(f15), decltype(f16), decltype(f17), decltype(f18), decltype(f19),
+                  decltype(f20), decltype(f21), decltype(f22), decltype(f23), decltype(f24), decltype(f25),
+                  decltype(f26), decltype(f27), decltype(f28), decltype(f29), decltype(f30), decltype(f31),
+                  decltype(f32), decltype(f33), decltype(f34), decltype(f35), decltype(f36), decltype(f37),
+                  decltype(f38), decltype(f39), decltype(f40), decltype(f41), decltype(f42), decltype(f43),
+                  decltype(f44), decltype(f45), decltype(f46), decltype(f47), decltype(f48)>{},
+            f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
+            f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41, f42, f43,
+            f44, f45, f46, f47, f48);
     }
 };
 
@@ -1293,29 +1062,23 @@ struct Spread<50> {
         T{{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {},    {},
           {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, P{}...};
     };
-    template <class T>
-    static constexpr auto types(T& whole) {
-        auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
-               f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41, f42, f43,
-               f44, f45, f46, f47, f48, f49] = whole;
-        return Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
-                     decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12),
-                     decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17), decltype(f18),
-                     decltype(f19), decltype(f20), decltype(f21), decltype(f22), decltype(f23), decltype(f24),
-                     decltype(f25), decltype(f26), decltype(f27), decltype(f28), decltype(f29), decltype(f30),
-                     decltype(f31), decltype(f32), decltype(f33), decltype(f34), decltype(f35), decltype(f36),
-                     decltype(f37), decltype(f38), decltype(f39), decltype(f40), decltype(f41), decltype(f42),
-                     decltype(f43), decltype(f44), decltype(f45), decltype(f46), decltype(f47), decltype(f48),
-                     decltype(f49)>{};
-    }
     template <class T, class Visit>
     static constexpr auto over(T& whole, Visit visit) {
         auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
                f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41, f42, f43,
                f44, f45, f46, f47, f48, f49] = whole;
-        return visit(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
-                     f22, f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41,
-                     f42, f43, f44, f45, f46, f47, f48, f49);
+        return visit(
+            Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
+                  decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12), decltype(f13),
+                  decltype(f14), decltype(f15), decltype(f16), decltype(f17), decltype(f18), decltype(f19),
+                  decltype(f20), decltype(f21), decltype(f22), decltype(f23), decltype(f24), decltype(f25),
+                  decltype(f26), decltype(f27), decltype(f28), decltype(f29), decltype(f30), decltype(f31),
+                  decltype(f32), decltype(f33), decltype(f34), decltype(f35), decltype(f36), decltype(f37),
+                  decltype(f38), decltype(f39), decltype(f40), decltype(f41), decltype(f42), decltype(f43),
+                  decltype(f44), decltype(f45), decltype(f46), decltype(f47), decltype(f48), decltype(f49)>{},
+            f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
+            f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41, f42, f43,
+            f44, f45, f46, f47, f48, f49);
     }
 };
 
@@ -1326,27 +1089,21 @@ struct Spread<51> {
         T{{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {},
           {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, P{}...};
     };
-    template <class T>
-    static constexpr auto types(T& whole) {
-        auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
-               f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41, f42, f43,
-               f44, f45, f46, f47, f48, f49, f50] = whole;
-        return Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
-                     decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12),
-                     decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17), decltype(f18),
-                     decltype(f19), decltype(f20), decltype(f21), decltype(f22), decltype(f23), decltype(f24),
-                     decltype(f25), decltype(f26), decltype(f27), decltype(f28), decltype(f29), decltype(f30),
-                     decltype(f31), decltype(f32), decltype(f33), decltype(f34), decltype(f35), decltype(f36),
-                     decltype(f37), decltype(f38), decltype(f39), decltype(f40), decltype(f41), decltype(f42),
-                     decltype(f43), decltype(f44), decltype(f45), decltype(f46), decltype(f47), decltype(f48),
-                     decltype(f49), decltype(f50)>{};
-    }
     template <class T, class Visit>
     static constexpr auto over(T& whole, Visit visit) {
         auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
                f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41, f42, f43,
                f44, f45, f46, f47, f48, f49, f50] = whole;
-        return visit(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
+        return visit(Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5),
+                           decltype(f6), decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11),
+                           decltype(f12), decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17),
+                           decltype(f18), decltype(f19), decltype(f20), decltype(f21), decltype(f22), decltype(f23),
+                           decltype(f24), decltype(f25), decltype(f26), decltype(f27), decltype(f28), decltype(f29),
+                           decltype(f30), decltype(f31), decltype(f32), decltype(f33), decltype(f34), decltype(f35),
+                           decltype(f36), decltype(f37), decltype(f38), decltype(f39), decltype(f40), decltype(f41),
+                           decltype(f42), decltype(f43), decltype(f44), decltype(f45), decltype(f46), decltype(f47),
+                           decltype(f48), decltype(f49), decltype(f50)>{},
+                     f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
                      f22, f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41,
                      f42, f43, f44, f45, f46, f47, f48, f49, f50);
     }
@@ -1359,27 +1116,21 @@ struct Spread<52> {
         T{{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {},    {},
           {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, P{}...};
     };
-    template <class T>
-    static constexpr auto types(T& whole) {
-        auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
-               f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41, f42, f43,
-               f44, f45, f46, f47, f48, f49, f50, f51] = whole;
-        return Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
-                     decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12),
-                     decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17), decltype(f18),
-                     decltype(f19), decltype(f20), decltype(f21), decltype(f22), decltype(f23), decltype(f24),
-                     decltype(f25), decltype(f26), decltype(f27), decltype(f28), decltype(f29), decltype(f30),
-                     decltype(f31), decltype(f32), decltype(f33), decltype(f34), decltype(f35), decltype(f36),
-                     decltype(f37), decltype(f38), decltype(f39), decltype(f40), decltype(f41), decltype(f42),
-                     decltype(f43), decltype(f44), decltype(f45), decltype(f46), decltype(f47), decltype(f48),
-                     decltype(f49), decltype(f50), decltype(f51)>{};
-    }
     template <class T, class Visit>
     static constexpr auto over(T& whole, Visit visit) {
         auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
                f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41, f42, f43,
                f44, f45, f46, f47, f48, f49, f50, f51] = whole;
-        return visit(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
+        return visit(Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5),
+                           decltype(f6), decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11),
+                           decltype(f12), decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17),
+                           decltype(f18), decltype(f19), decltype(f20), decltype(f21), decltype(f22), decltype(f23),
+                           decltype(f24), decltype(f25), decltype(f26), decltype(f27), decltype(f28), decltype(f29),
+                           decltype(f30), decltype(f31), decltype(f32), decltype(f33), decltype(f34), decltype(f35),
+                           decltype(f36), decltype(f37), decltype(f38), decltype(f39), decltype(f40), decltype(f41),
+                           decltype(f42), decltype(f43), decltype(f44), decltype(f45), decltype(f46), decltype(f47),
+                           decltype(f48), decltype(f49), decltype(f50), decltype(f51)>{},
+                     f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
                      f22, f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41,
                      f42, f43, f44, f45, f46, f47, f48, f49, f50, f51);
     }
@@ -1393,27 +1144,21 @@ struct Spread<53> {
           {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {},
           {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, P{}...};
     };
-    template <class T>
-    static constexpr auto types(T& whole) {
-        auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
-               f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41, f42, f43,
-               f44, f45, f46, f47, f48, f49, f50, f51, f52] = whole;
-        return Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
-                     decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12),
-                     decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17), decltype(f18),
-                     decltype(f19), decltype(f20), decltype(f21), decltype(f22), decltype(f23), decltype(f24),
-                     decltype(f25), decltype(f26), decltype(f27), decltype(f28), decltype(f29), decltype(f30),
-                     decltype(f31), decltype(f32), decltype(f33), decltype(f34), decltype(f35), decltype(f36),
-                     decltype(f37), decltype(f38), decltype(f39), decltype(f40), decltype(f41), decltype(f42),
-                     decltype(f43), decltype(f44), decltype(f45), decltype(f46), decltype(f47), decltype(f48),
-                     decltype(f49), decltype(f50), decltype(f51), decltype(f52)>{};
-    }
     template <class T, class Visit>
     static constexpr auto over(T& whole, Visit visit) {
         auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
                f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41, f42, f43,
                f44, f45, f46, f47, f48, f49, f50, f51, f52] = whole;
-        return visit(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
+        return visit(Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5),
+                           decltype(f6), decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11),
+                           decltype(f12), decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17),
+                           decltype(f18), decltype(f19), decltype(f20), decltype(f21), decltype(f22), decltype(f23),
+                           decltype(f24), decltype(f25), decltype(f26), decltype(f27), decltype(f28), decltype(f29),
+                           decltype(f30), decltype(f31), decltype(f32), decltype(f33), decltype(f34), decltype(f35),
+                           decltype(f36), decltype(f37), decltype(f38), decltype(f39), decltype(f40), decltype(f41),
+                           decltype(f42), decltype(f43), decltype(f44), decltype(f45), decltype(f46), decltype(f47),
+                           decltype(f48), decltype(f49), decltype(f50), decltype(f51), decltype(f52)>{},
+                     f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
                      f22, f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41,
                      f42, f43, f44, f45, f46, f47, f48, f49, f50, f51, f52);
     }
@@ -1427,27 +1172,21 @@ struct Spread<54> {
           {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {},    {}, {},
           {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, P{}...};
     };
-    template <class T>
-    static constexpr auto types(T& whole) {
-        auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
-               f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41, f42, f43,
-               f44, f45, f46, f47, f48, f49, f50, f51, f52, f53] = whole;
-        return Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
-                     decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12),
-                     decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17), decltype(f18),
-                     decltype(f19), decltype(f20), decltype(f21), decltype(f22), decltype(f23), decltype(f24),
-                     decltype(f25), decltype(f26), decltype(f27), decltype(f28), decltype(f29), decltype(f30),
-                     decltype(f31), decltype(f32), decltype(f33), decltype(f34), decltype(f35), decltype(f36),
-                     decltype(f37), decltype(f38), decltype(f39), decltype(f40), decltype(f41), decltype(f42),
-                     decltype(f43), decltype(f44), decltype(f45), decltype(f46), decltype(f47), decltype(f48),
-                     decltype(f49), decltype(f50), decltype(f51), decltype(f52), decltype(f53)>{};
-    }
     template <class T, class Visit>
     static constexpr auto over(T& whole, Visit visit) {
         auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
                f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41, f42, f43,
                f44, f45, f46, f47, f48, f49, f50, f51, f52, f53] = whole;
-        return visit(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
+        return visit(Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5),
+                           decltype(f6), decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11),
+                           decltype(f12), decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17),
+                           decltype(f18), decltype(f19), decltype(f20), decltype(f21), decltype(f22), decltype(f23),
+                           decltype(f24), decltype(f25), decltype(f26), decltype(f27), decltype(f28), decltype(f29),
+                           decltype(f30), decltype(f31), decltype(f32), decltype(f33), decltype(f34), decltype(f35),
+                           decltype(f36), decltype(f37), decltype(f38), decltype(f39), decltype(f40), decltype(f41),
+                           decltype(f42), decltype(f43), decltype(f44), decltype(f45), decltype(f46), decltype(f47),
+                           decltype(f48), decltype(f49), decltype(f50), decltype(f51), decltype(f52), decltype(f53)>{},
+                     f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
                      f22, f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41,
                      f42, f43, f44, f45, f46, f47, f48, f49, f50, f51, f52, f53);
     }
@@ -1461,29 +1200,24 @@ struct Spread<55> {
           {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {},    {},
           {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, P{}...};
     };
-    template <class T>
-    static constexpr auto types(T& whole) {
-        auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
-               f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41, f42, f43,
-               f44, f45, f46, f47, f48, f49, f50, f51, f52, f53, f54] = whole;
-        return Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
-                     decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12),
-                     decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17), decltype(f18),
-                     decltype(f19), decltype(f20), decltype(f21), decltype(f22), decltype(f23), decltype(f24),
-                     decltype(f25), decltype(f26), decltype(f27), decltype(f28), decltype(f29), decltype(f30),
-                     decltype(f31), decltype(f32), decltype(f33), decltype(f34), decltype(f35), decltype(f36),
-                     decltype(f37), decltype(f38), decltype(f39), decltype(f40), decltype(f41), decltype(f42),
-                     decltype(f43), decltype(f44), decltype(f45), decltype(f46), decltype(f47), decltype(f48),
-                     decltype(f49), decltype(f50), decltype(f51), decltype(f52), decltype(f53), decltype(f54)>{};
-    }
     template <class T, class Visit>
     static constexpr auto over(T& whole, Visit visit) {
         auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
                f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41, f42, f43,
                f44, f45, f46, f47, f48, f49, f50, f51, f52, f53, f54] = whole;
-        return visit(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
-                     f22, f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41,
-                     f42, f43, f44, f45, f46, f47, f48, f49, f50, f51, f52, f53, f54);
+        return visit(
+            Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
+                  decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12), decltype(f13),
+                  decltype(f14), decltype(f15), decltype(f16), decltype(f17), decltype(f18), decltype(f19),
+                  decltype(f20), decltype(f21), decltype(f22), decltype(f23), decltype(f24), decltype(f25),
+                  decltype(f26), decltype(f27), decltype(f28), decltype(f29), decltype(f30), decltype(f31),
+                  decltype(f32), decltype(f33), decltype(f34), decltype(f35), decltype(f36), decltype(f37),
+                  decltype(f38), decltype(f39), decltype(f40), decltype(f41), decltype(f42), decltype(f43),
+                  decltype(f44), decltype(f45), decltype(f46), decltype(f47), decltype(f48), decltype(f49),
+                  decltype(f50), decltype(f51), decltype(f52), decltype(f53), decltype(f54)>{},
+            f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
+            f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41, f42, f43,
+            f44, f45, f46, f47, f48, f49, f50, f51, f52, f53, f54);
     }
 };
 
@@ -1495,29 +1229,24 @@ struct Spread<56> {
           {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {},
           {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, P{}...};
     };
-    template <class T>
-    static constexpr auto types(T& whole) {
-        auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
-               f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41, f42, f43,
-               f44, f45, f46, f47, f48, f49, f50, f51, f52, f53, f54, f55] = whole;
-        return Types<
-            decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
-            decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12), decltype(f13),
-            decltype(f14), decltype(f15), decltype(f16), decltype(f17), decltype(f18), decltype(f19), decltype(f20),
-            decltype(f21), decltype(f22), decltype(f23), decltype(f24), decltype(f25), decltype(f26), decltype(f27),
-            decltype(f28), decltype(f29), decltype(f30), decltype(f31), decltype(f32), decltype(f33), decltype(f34),
-            decltype(f35), decltype(f36), decltype(f37), decltype(f38), decltype(f39), decltype(f40), decltype(f41),
-            decltype(f42), decltype(f43), decltype(f44), decltype(f45), decltype(f46), decltype(f47), decltype(f48),
-            decltype(f49), decltype(f50), decltype(f51), decltype(f52), decltype(f53), decltype(f54), decltype(f55)>{};
-    }
     template <class T, class Visit>
     static constexpr auto over(T& whole, Visit visit) {
         auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
                f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41, f42, f43,
                f44, f45, f46, f47, f48, f49, f50, f51, f52, f53, f54, f55] = whole;
-        return visit(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
-                     f22, f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41,
-                     f42, f43, f44, f45, f46, f47, f48, f49, f50, f51, f52, f53, f54, f55);
+        return visit(
+            Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
+                  decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12), decltype(f13),
+                  decltype(f14), decltype(f15), decltype(f16), decltype(f17), decltype(f18), decltype(f19),
+                  decltype(f20), decltype(f21), decltype(f22), decltype(f23), decltype(f24), decltype(f25),
+                  decltype(f26), decltype(f27), decltype(f28), decltype(f29), decltype(f30), decltype(f31),
+                  decltype(f32), decltype(f33), decltype(f34), decltype(f35), decltype(f36), decltype(f37),
+                  decltype(f38), decltype(f39), decltype(f40), decltype(f41), decltype(f42), decltype(f43),
+                  decltype(f44), decltype(f45), decltype(f46), decltype(f47), decltype(f48), decltype(f49),
+                  decltype(f50), decltype(f51), decltype(f52), decltype(f53), decltype(f54), decltype(f55)>{},
+            f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
+            f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41, f42, f43,
+            f44, f45, f46, f47, f48, f49, f50, f51, f52, f53, f54, f55);
     }
 };
 
@@ -1529,28 +1258,22 @@ struct Spread<57> {
           {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {},    {}, {},
           {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, P{}...};
     };
-    template <class T>
-    static constexpr auto types(T& whole) {
-        auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
-               f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41, f42, f43,
-               f44, f45, f46, f47, f48, f49, f50, f51, f52, f53, f54, f55, f56] = whole;
-        return Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
-                     decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12),
-                     decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17), decltype(f18),
-                     decltype(f19), decltype(f20), decltype(f21), decltype(f22), decltype(f23), decltype(f24),
-                     decltype(f25), decltype(f26), decltype(f27), decltype(f28), decltype(f29), decltype(f30),
-                     decltype(f31), decltype(f32), decltype(f33), decltype(f34), decltype(f35), decltype(f36),
-                     decltype(f37), decltype(f38), decltype(f39), decltype(f40), decltype(f41), decltype(f42),
-                     decltype(f43), decltype(f44), decltype(f45), decltype(f46), decltype(f47), decltype(f48),
-                     decltype(f49), decltype(f50), decltype(f51), decltype(f52), decltype(f53), decltype(f54),
-                     decltype(f55), decltype(f56)>{};
-    }
     template <class T, class Visit>
     static constexpr auto over(T& whole, Visit visit) {
         auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
                f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41, f42, f43,
                f44, f45, f46, f47, f48, f49, f50, f51, f52, f53, f54, f55, f56] = whole;
-        return visit(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
+        return visit(Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5),
+                           decltype(f6), decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11),
+                           decltype(f12), decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17),
+                           decltype(f18), decltype(f19), decltype(f20), decltype(f21), decltype(f22), decltype(f23),
+                           decltype(f24), decltype(f25), decltype(f26), decltype(f27), decltype(f28), decltype(f29),
+                           decltype(f30), decltype(f31), decltype(f32), decltype(f33), decltype(f34), decltype(f35),
+                           decltype(f36), decltype(f37), decltype(f38), decltype(f39), decltype(f40), decltype(f41),
+                           decltype(f42), decltype(f43), decltype(f44), decltype(f45), decltype(f46), decltype(f47),
+                           decltype(f48), decltype(f49), decltype(f50), decltype(f51), decltype(f52), decltype(f53),
+                           decltype(f54), decltype(f55), decltype(f56)>{},
+                     f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
                      f22, f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41,
                      f42, f43, f44, f45, f46, f47, f48, f49, f50, f51, f52, f53, f54, f55, f56);
     }
@@ -1564,28 +1287,22 @@ struct Spread<58> {
           {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {},    {},
           {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, P{}...};
     };
-    template <class T>
-    static constexpr auto types(T& whole) {
-        auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
-               f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41, f42, f43,
-               f44, f45, f46, f47, f48, f49, f50, f51, f52, f53, f54, f55, f56, f57] = whole;
-        return Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
-                     decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12),
-                     decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17), decltype(f18),
-                     decltype(f19), decltype(f20), decltype(f21), decltype(f22), decltype(f23), decltype(f24),
-                     decltype(f25), decltype(f26), decltype(f27), decltype(f28), decltype(f29), decltype(f30),
-                     decltype(f31), decltype(f32), decltype(f33), decltype(f34), decltype(f35), decltype(f36),
-                     decltype(f37), decltype(f38), decltype(f39), decltype(f40), decltype(f41), decltype(f42),
-                     decltype(f43), decltype(f44), decltype(f45), decltype(f46), decltype(f47), decltype(f48),
-                     decltype(f49), decltype(f50), decltype(f51), decltype(f52), decltype(f53), decltype(f54),
-                     decltype(f55), decltype(f56), decltype(f57)>{};
-    }
     template <class T, class Visit>
     static constexpr auto over(T& whole, Visit visit) {
         auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
                f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41, f42, f43,
                f44, f45, f46, f47, f48, f49, f50, f51, f52, f53, f54, f55, f56, f57] = whole;
-        return visit(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
+        return visit(Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5),
+                           decltype(f6), decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11),
+                           decltype(f12), decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17),
+                           decltype(f18), decltype(f19), decltype(f20), decltype(f21), decltype(f22), decltype(f23),
+                           decltype(f24), decltype(f25), decltype(f26), decltype(f27), decltype(f28), decltype(f29),
+                           decltype(f30), decltype(f31), decltype(f32), decltype(f33), decltype(f34), decltype(f35),
+                           decltype(f36), decltype(f37), decltype(f38), decltype(f39), decltype(f40), decltype(f41),
+                           decltype(f42), decltype(f43), decltype(f44), decltype(f45), decltype(f46), decltype(f47),
+                           decltype(f48), decltype(f49), decltype(f50), decltype(f51), decltype(f52), decltype(f53),
+                           decltype(f54), decltype(f55), decltype(f56), decltype(f57)>{},
+                     f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
                      f22, f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41,
                      f42, f43, f44, f45, f46, f47, f48, f49, f50, f51, f52, f53, f54, f55, f56, f57);
     }
@@ -1599,28 +1316,22 @@ struct Spread<59> {
           {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {},
           {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, P{}...};
     };
-    template <class T>
-    static constexpr auto types(T& whole) {
-        auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
-               f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41, f42, f43,
-               f44, f45, f46, f47, f48, f49, f50, f51, f52, f53, f54, f55, f56, f57, f58] = whole;
-        return Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
-                     decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12),
-                     decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17), decltype(f18),
-                     decltype(f19), decltype(f20), decltype(f21), decltype(f22), decltype(f23), decltype(f24),
-                     decltype(f25), decltype(f26), decltype(f27), decltype(f28), decltype(f29), decltype(f30),
-                     decltype(f31), decltype(f32), decltype(f33), decltype(f34), decltype(f35), decltype(f36),
-                     decltype(f37), decltype(f38), decltype(f39), decltype(f40), decltype(f41), decltype(f42),
-                     decltype(f43), decltype(f44), decltype(f45), decltype(f46), decltype(f47), decltype(f48),
-                     decltype(f49), decltype(f50), decltype(f51), decltype(f52), decltype(f53), decltype(f54),
-                     decltype(f55), decltype(f56), decltype(f57), decltype(f58)>{};
-    }
     template <class T, class Visit>
     static constexpr auto over(T& whole, Visit visit) {
         auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
                f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41, f42, f43,
                f44, f45, f46, f47, f48, f49, f50, f51, f52, f53, f54, f55, f56, f57, f58] = whole;
-        return visit(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
+        return visit(Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5),
+                           decltype(f6), decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11),
+                           decltype(f12), decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17),
+                           decltype(f18), decltype(f19), decltype(f20), decltype(f21), decltype(f22), decltype(f23),
+                           decltype(f24), decltype(f25), decltype(f26), decltype(f27), decltype(f28), decltype(f29),
+                           decltype(f30), decltype(f31), decltype(f32), decltype(f33), decltype(f34), decltype(f35),
+                           decltype(f36), decltype(f37), decltype(f38), decltype(f39), decltype(f40), decltype(f41),
+                           decltype(f42), decltype(f43), decltype(f44), decltype(f45), decltype(f46), decltype(f47),
+                           decltype(f48), decltype(f49), decltype(f50), decltype(f51), decltype(f52), decltype(f53),
+                           decltype(f54), decltype(f55), decltype(f56), decltype(f57), decltype(f58)>{},
+                     f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
                      f22, f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41,
                      f42, f43, f44, f45, f46, f47, f48, f49, f50, f51, f52, f53, f54, f55, f56, f57, f58);
     }
@@ -1634,28 +1345,22 @@ struct Spread<60> {
           {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {},    {}, {},
           {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, P{}...};
     };
-    template <class T>
-    static constexpr auto types(T& whole) {
-        auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
-               f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41, f42, f43,
-               f44, f45, f46, f47, f48, f49, f50, f51, f52, f53, f54, f55, f56, f57, f58, f59] = whole;
-        return Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
-                     decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12),
-                     decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17), decltype(f18),
-                     decltype(f19), decltype(f20), decltype(f21), decltype(f22), decltype(f23), decltype(f24),
-                     decltype(f25), decltype(f26), decltype(f27), decltype(f28), decltype(f29), decltype(f30),
-                     decltype(f31), decltype(f32), decltype(f33), decltype(f34), decltype(f35), decltype(f36),
-                     decltype(f37), decltype(f38), decltype(f39), decltype(f40), decltype(f41), decltype(f42),
-                     decltype(f43), decltype(f44), decltype(f45), decltype(f46), decltype(f47), decltype(f48),
-                     decltype(f49), decltype(f50), decltype(f51), decltype(f52), decltype(f53), decltype(f54),
-                     decltype(f55), decltype(f56), decltype(f57), decltype(f58), decltype(f59)>{};
-    }
     template <class T, class Visit>
     static constexpr auto over(T& whole, Visit visit) {
         auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
                f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41, f42, f43,
                f44, f45, f46, f47, f48, f49, f50, f51, f52, f53, f54, f55, f56, f57, f58, f59] = whole;
-        return visit(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
+        return visit(Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5),
+                           decltype(f6), decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11),
+                           decltype(f12), decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17),
+                           decltype(f18), decltype(f19), decltype(f20), decltype(f21), decltype(f22), decltype(f23),
+                           decltype(f24), decltype(f25), decltype(f26), decltype(f27), decltype(f28), decltype(f29),
+                           decltype(f30), decltype(f31), decltype(f32), decltype(f33), decltype(f34), decltype(f35),
+                           decltype(f36), decltype(f37), decltype(f38), decltype(f39), decltype(f40), decltype(f41),
+                           decltype(f42), decltype(f43), decltype(f44), decltype(f45), decltype(f46), decltype(f47),
+                           decltype(f48), decltype(f49), decltype(f50), decltype(f51), decltype(f52), decltype(f53),
+                           decltype(f54), decltype(f55), decltype(f56), decltype(f57), decltype(f58), decltype(f59)>{},
+                     f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
                      f22, f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41,
                      f42, f43, f44, f45, f46, f47, f48, f49, f50, f51, f52, f53, f54, f55, f56, f57, f58, f59);
     }
@@ -1669,30 +1374,25 @@ struct Spread<61> {
           {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {},    {},
           {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, P{}...};
     };
-    template <class T>
-    static constexpr auto types(T& whole) {
-        auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
-               f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41, f42, f43,
-               f44, f45, f46, f47, f48, f49, f50, f51, f52, f53, f54, f55, f56, f57, f58, f59, f60] = whole;
-        return Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
-                     decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12),
-                     decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17), decltype(f18),
-                     decltype(f19), decltype(f20), decltype(f21), decltype(f22), decltype(f23), decltype(f24),
-                     decltype(f25), decltype(f26), decltype(f27), decltype(f28), decltype(f29), decltype(f30),
-                     decltype(f31), decltype(f32), decltype(f33), decltype(f34), decltype(f35), decltype(f36),
-                     decltype(f37), decltype(f38), decltype(f39), decltype(f40), decltype(f41), decltype(f42),
-                     decltype(f43), decltype(f44), decltype(f45), decltype(f46), decltype(f47), decltype(f48),
-                     decltype(f49), decltype(f50), decltype(f51), decltype(f52), decltype(f53), decltype(f54),
-                     decltype(f55), decltype(f56), decltype(f57), decltype(f58), decltype(f59), decltype(f60)>{};
-    }
     template <class T, class Visit>
     static constexpr auto over(T& whole, Visit visit) {
         auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
                f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41, f42, f43,
                f44, f45, f46, f47, f48, f49, f50, f51, f52, f53, f54, f55, f56, f57, f58, f59, f60] = whole;
-        return visit(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
-                     f22, f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41,
-                     f42, f43, f44, f45, f46, f47, f48, f49, f50, f51, f52, f53, f54, f55, f56, f57, f58, f59, f60);
+        return visit(
+            Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
+                  decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12), decltype(f13),
+                  decltype(f14), decltype(f15), decltype(f16), decltype(f17), decltype(f18), decltype(f19),
+                  decltype(f20), decltype(f21), decltype(f22), decltype(f23), decltype(f24), decltype(f25),
+                  decltype(f26), decltype(f27), decltype(f28), decltype(f29), decltype(f30), decltype(f31),
+                  decltype(f32), decltype(f33), decltype(f34), decltype(f35), decltype(f36), decltype(f37),
+                  decltype(f38), decltype(f39), decltype(f40), decltype(f41), decltype(f42), decltype(f43),
+                  decltype(f44), decltype(f45), decltype(f46), decltype(f47), decltype(f48), decltype(f49),
+                  decltype(f50), decltype(f51), decltype(f52), decltype(f53), decltype(f54), decltype(f55),
+                  decltype(f56), decltype(f57), decltype(f58), decltype(f59), decltype(f60)>{},
+            f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
+            f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41, f42, f43,
+            f44, f45, f46, f47, f48, f49, f50, f51, f52, f53, f54, f55, f56, f57, f58, f59, f60);
     }
 };
 
@@ -1704,31 +1404,25 @@ struct Spread<62> {
           {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {},
           {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, P{}...};
     };
-    template <class T>
-    static constexpr auto types(T& whole) {
-        auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
-               f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41, f42, f43,
-               f44, f45, f46, f47, f48, f49, f50, f51, f52, f53, f54, f55, f56, f57, f58, f59, f60, f61] = whole;
-        return Types<
-            decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
-            decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12), decltype(f13),
-            decltype(f14), decltype(f15), decltype(f16), decltype(f17), decltype(f18), decltype(f19), decltype(f20),
-            decltype(f21), decltype(f22), decltype(f23), decltype(f24), decltype(f25), decltype(f26), decltype(f27),
-            decltype(f28), decltype(f29), decltype(f30), decltype(f31), decltype(f32), decltype(f33), decltype(f34),
-            decltype(f35), decltype(f36), decltype(f37), decltype(f38), decltype(f39), decltype(f40), decltype(f41),
-            decltype(f42), decltype(f43), decltype(f44), decltype(f45), decltype(f46), decltype(f47), decltype(f48),
-            decltype(f49), decltype(f50), decltype(f51), decltype(f52), decltype(f53), decltype(f54), decltype(f55),
-            decltype(f56), decltype(f57), decltype(f58), decltype(f59), decltype(f60), decltype(f61)>{};
-    }
     template <class T, class Visit>
     static constexpr auto over(T& whole, Visit visit) {
         auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
                f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41, f42, f43,
                f44, f45, f46, f47, f48, f49, f50, f51, f52, f53, f54, f55, f56, f57, f58, f59, f60, f61] = whole;
-        return visit(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
-                     f22, f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41,
-                     f42, f43, f44, f45, f46, f47, f48, f49, f50, f51, f52, f53, f54, f55, f56, f57, f58, f59, f60,
-                     f61);
+        return visit(
+            Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
+                  decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12), decltype(f13),
+                  decltype(f14), decltype(f15), decltype(f16), decltype(f17), decltype(f18), decltype(f19),
+                  decltype(f20), decltype(f21), decltype(f22), decltype(f23), decltype(f24), decltype(f25),
+                  decltype(f26), decltype(f27), decltype(f28), decltype(f29), decltype(f30), decltype(f31),
+                  decltype(f32), decltype(f33), decltype(f34), decltype(f35), decltype(f36), decltype(f37),
+                  decltype(f38), decltype(f39), decltype(f40), decltype(f41), decltype(f42), decltype(f43),
+                  decltype(f44), decltype(f45), decltype(f46), decltype(f47), decltype(f48), decltype(f49),
+                  decltype(f50), decltype(f51), decltype(f52), decltype(f53), decltype(f54), decltype(f55),
+                  decltype(f56), decltype(f57), decltype(f58), decltype(f59), decltype(f60), decltype(f61)>{},
+            f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
+            f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41, f42, f43,
+            f44, f45, f46, f47, f48, f49, f50, f51, f52, f53, f54, f55, f56, f57, f58, f59, f60, f61);
     }
 };
 
@@ -1740,28 +1434,23 @@ struct Spread<63> {
           {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {},    {}, {},
           {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, P{}...};
     };
-    template <class T>
-    static constexpr auto types(T& whole) {
-        auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
-               f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41, f42, f43,
-               f44, f45, f46, f47, f48, f49, f50, f51, f52, f53, f54, f55, f56, f57, f58, f59, f60, f61, f62] = whole;
-        return Types<
-            decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
-            decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12), decltype(f13),
-            decltype(f14), decltype(f15), decltype(f16), decltype(f17), decltype(f18), decltype(f19), decltype(f20),
-            decltype(f21), decltype(f22), decltype(f23), decltype(f24), decltype(f25), decltype(f26), decltype(f27),
-            decltype(f28), decltype(f29), decltype(f30), decltype(f31), decltype(f32), decltype(f33), decltype(f34),
-            decltype(f35), decltype(f36), decltype(f37), decltype(f38), decltype(f39), decltype(f40), decltype(f41),
-            decltype(f42), decltype(f43), decltype(f44), decltype(f45), decltype(f46), decltype(f47), decltype(f48),
-            decltype(f49), decltype(f50), decltype(f51), decltype(f52), decltype(f53), decltype(f54), decltype(f55),
-            decltype(f56), decltype(f57), decltype(f58), decltype(f59), decltype(f60), decltype(f61), decltype(f62)>{};
-    }
     template <class T, class Visit>
     static constexpr auto over(T& whole, Visit visit) {
         auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
                f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41, f42, f43,
                f44, f45, f46, f47, f48, f49, f50, f51, f52, f53, f54, f55, f56, f57, f58, f59, f60, f61, f62] = whole;
-        return visit(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
+        return visit(Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5),
+                           decltype(f6), decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11),
+                           decltype(f12), decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17),
+                           decltype(f18), decltype(f19), decltype(f20), decltype(f21), decltype(f22), decltype(f23),
+                           decltype(f24), decltype(f25), decltype(f26), decltype(f27), decltype(f28), decltype(f29),
+                           decltype(f30), decltype(f31), decltype(f32), decltype(f33), decltype(f34), decltype(f35),
+                           decltype(f36), decltype(f37), decltype(f38), decltype(f39), decltype(f40), decltype(f41),
+                           decltype(f42), decltype(f43), decltype(f44), decltype(f45), decltype(f46), decltype(f47),
+                           decltype(f48), decltype(f49), decltype(f50), decltype(f51), decltype(f52), decltype(f53),
+                           decltype(f54), decltype(f55), decltype(f56), decltype(f57), decltype(f58), decltype(f59),
+                           decltype(f60), decltype(f61), decltype(f62)>{},
+                     f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
                      f22, f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41,
                      f42, f43, f44, f45, f46, f47, f48, f49, f50, f51, f52, f53, f54, f55, f56, f57, f58, f59, f60, f61,
                      f62);
@@ -1776,31 +1465,24 @@ struct Spread<64> {
           {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {},    {},
           {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, P{}...};
     };
-    template <class T>
-    static constexpr auto types(T& whole) {
-        auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
-               f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41, f42, f43,
-               f44, f45, f46, f47, f48, f49, f50, f51, f52, f53, f54, f55, f56, f57, f58, f59, f60, f61, f62, f63] =
-            whole;
-        return Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5), decltype(f6),
-                     decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11), decltype(f12),
-                     decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17), decltype(f18),
-                     decltype(f19), decltype(f20), decltype(f21), decltype(f22), decltype(f23), decltype(f24),
-                     decltype(f25), decltype(f26), decltype(f27), decltype(f28), decltype(f29), decltype(f30),
-                     decltype(f31), decltype(f32), decltype(f33), decltype(f34), decltype(f35), decltype(f36),
-                     decltype(f37), decltype(f38), decltype(f39), decltype(f40), decltype(f41), decltype(f42),
-                     decltype(f43), decltype(f44), decltype(f45), decltype(f46), decltype(f47), decltype(f48),
-                     decltype(f49), decltype(f50), decltype(f51), decltype(f52), decltype(f53), decltype(f54),
-                     decltype(f55), decltype(f56), decltype(f57), decltype(f58), decltype(f59), decltype(f60),
-                     decltype(f61), decltype(f62), decltype(f63)>{};
-    }
     template <class T, class Visit>
     static constexpr auto over(T& whole, Visit visit) {
         auto& [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
                f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41, f42, f43,
                f44, f45, f46, f47, f48, f49, f50, f51, f52, f53, f54, f55, f56, f57, f58, f59, f60, f61, f62, f63] =
             whole;
-        return visit(f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
+        return visit(Types<decltype(f0), decltype(f1), decltype(f2), decltype(f3), decltype(f4), decltype(f5),
+                           decltype(f6), decltype(f7), decltype(f8), decltype(f9), decltype(f10), decltype(f11),
+                           decltype(f12), decltype(f13), decltype(f14), decltype(f15), decltype(f16), decltype(f17),
+                           decltype(f18), decltype(f19), decltype(f20), decltype(f21), decltype(f22), decltype(f23),
+                           decltype(f24), decltype(f25), decltype(f26), decltype(f27), decltype(f28), decltype(f29),
+                           decltype(f30), decltype(f31), decltype(f32), decltype(f33), decltype(f34), decltype(f35),
+                           decltype(f36), decltype(f37), decltype(f38), decltype(f39), decltype(f40), decltype(f41),
+                           decltype(f42), decltype(f43), decltype(f44), decltype(f45), decltype(f46), decltype(f47),
+                           decltype(f48), decltype(f49), decltype(f50), decltype(f51), decltype(f52), decltype(f53),
+                           decltype(f54), decltype(f55), decltype(f56), decltype(f57), decltype(f58), decltype(f59),
+                           decltype(f60), decltype(f61), decltype(f62), decltype(f63)>{},
+                     f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
                      f22, f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39, f40, f41,
                      f42, f43, f44, f45, f46, f47, f48, f49, f50, f51, f52, f53, f54, f55, f56, f57, f58, f59, f60, f61,
                      f62, f63);
@@ -1960,12 +1642,19 @@ consteval Counted count_fields() {
     }
 }
 
+struct TakeTypes {
+    template <class... Declared, class... F>
+    constexpr Types<Declared...> operator()(Types<Declared...>, const F&...) const {
+        return {};
+    }
+};
+
 template <class T, std::size_t N>
 consteval auto field_types() {
     if constexpr (N == 0)
         return Types<>{};
     else
-        return decltype(Spread<N>::types(std::declval<T&>())){};
+        return decltype(Spread<N>::over(std::declval<T&>(), TakeTypes{})){};
 }
 
 template <std::size_t I, class F>
@@ -1979,8 +1668,8 @@ struct Addresses<std::index_sequence<I...>, F...> : Address<I, F>... {};
 
 // Fields by reference to const: a bit-field or a reference makes the call no constant expression.
 struct TakeAddresses {
-    template <class... F>
-    constexpr auto operator()(const F&... field) const {
+    template <class Declared, class... F>
+    constexpr auto operator()(Declared, const F&... field) const {
         return Addresses<std::index_sequence_for<F...>, const F...>{{__builtin_addressof(field)}...};
     }
 };

@@ -76,7 +76,7 @@ template <class T>
         return true;
     } else {
         return detail::Spread<Fields<T>::count>::over(
-            value, [](const auto&... fields) { return (true && ... && is_well_formed(fields)); });
+            value, [](auto /*declared*/, const auto&... fields) { return (true && ... && is_well_formed(fields)); });
     }
 }
 
