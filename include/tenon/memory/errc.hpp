@@ -24,7 +24,8 @@ enum class errc {
     corrupted,             ///< not a tenon object, or damaged
     untrusted,             ///< it belongs to, or may be written by, somebody who was not named
     gone,                  ///< its last user has buried it
-    too_many_participants  ///< every place in its table of participants is taken
+    too_many_participants,  ///< every place in its table of participants is taken
+    closed                  ///< every peer has closed its end: no message will ever come
 };
 
 /// The category of tenon::errc; its name is "tenon".
@@ -44,6 +45,7 @@ inline const std::error_category& error_category() noexcept {
                 case errc::untrusted: return "owned or writable by somebody who is not trusted";
                 case errc::gone: return "buried by its last user";
                 case errc::too_many_participants: return "too many participants";
+                case errc::closed: return "closed by the other side";
             }
             return "unknown error " + std::to_string(value);
         }

@@ -14,7 +14,7 @@ using tenon::memory::reporting;
 
 BOOST_AUTO_TEST_CASE(each_code_has_words_of_its_own) {
     std::set<std::string> words;
-    for (int value = 1; value <= static_cast<int>(errc::too_many_participants); ++value) {
+    for (int value = 1; value <= static_cast<int>(errc::closed); ++value) {
         const auto text = tenon::error_category().message(value);
         BOOST_TEST(text.find("unknown") == std::string::npos);
         BOOST_TEST(words.insert(text).second);
