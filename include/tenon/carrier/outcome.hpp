@@ -27,14 +27,15 @@ enum class Outcome : std::uint8_t {
     closed,       ///< every peer has closed its end; what they sent has been received
     died,         ///< as closed, and the peer's process had ended or was ending
     reset,        ///< the peer went with messages of ours unread
-    corrupted,    ///< the peer sent what is not a message of this type; its end was closed
+    mismatched,   ///< the peer was compiled with another layout of the message
+    corrupted,    ///< the peer sent what is not a message
     failed        ///< the system refused; see error()
 };
 
 /// For messages.
 [[nodiscard]] constexpr std::string_view name_of(Outcome outcome) noexcept {
-    constexpr std::string_view names[] = {"done",   "full", "empty", "late",      "half closed",
-                                          "closed", "died", "reset", "corrupted", "failed"};
+    constexpr std::string_view names[] = {"done", "full",  "empty",      "late",      "half closed", "closed",
+                                          "died", "reset", "mismatched", "corrupted", "failed"};
     return names[static_cast<std::size_t>(outcome)];
 }
 
@@ -65,6 +66,7 @@ struct Result {
             case Outcome::closed:
             case Outcome::died: return sending ? system(EPIPE) : make_error_code(errc::closed);
             case Outcome::reset: return system(ECONNRESET);
+            case Outcome::mismatched: return make_error_code(errc::layout_mismatch);
             case Outcome::corrupted: return make_error_code(errc::corrupted);
             case Outcome::failed: break;
         }

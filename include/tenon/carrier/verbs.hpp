@@ -56,7 +56,7 @@ public:
     void send(const Msg& message) {
         const Result result = self().put_waiting(message);
         if (result.outcome != Outcome::done) [[unlikely]] {
-            refuse_to_send(result);
+            self().refuse_to_send(result);
         }
     }
     /// As send(), telling through `error` instead of throwing.
@@ -90,7 +90,7 @@ public:
     }
 
 protected:
-    /// Self may have a shorter way to wait for ever.
+    // Self may have its own of these: a shorter way to wait for ever, and better words.
     Result put_waiting(const Msg& message) noexcept { return self().put(message, sys::end_of_time); }
 
     [[noreturn, gnu::cold, gnu::noinline]] void refuse_to_send(Result result) const {
@@ -158,7 +158,7 @@ public:
     }
 
 protected:
-    /// Self may have a shorter way to wait for ever.
+    // Self may have its own of these: a shorter way to wait for ever, and better words.
     Result get_waiting(Msg* room) noexcept { return self().get(room, sys::end_of_time); }
 
     [[noreturn, gnu::cold, gnu::noinline]] void refuse_to_receive(Result result) const {
@@ -169,7 +169,7 @@ private:
     void receive_into(Msg* room) {
         const Result result = self().get_waiting(room);
         if (result.outcome != Outcome::done) [[unlikely]] {
-            refuse_to_receive(result);
+            self().refuse_to_receive(result);
         }
     }
 

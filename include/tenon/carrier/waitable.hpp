@@ -16,7 +16,8 @@ struct Waitable {
 
 template <class E>
 concept HasWaitable = requires(const E& endpoint) {
-    { endpoint.waitable() } noexcept -> std::same_as<Waitable>;
+    { endpoint.waitable() }
+    noexcept->std::same_as<Waitable>;
 };
 
 }  // namespace tenon::carrier

@@ -1,0 +1,554 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+/// How messages travel through a pipe or a FIFO: as packets. A message of up to PIPE_BUF bytes is one packet, so that any
+/// number of senders and receivers share the pipe and no message is ever torn or mixed. A larger one is a row of packets
+/// and has one sender and one receiver, enforced: see Claim.
+///
+/// Deadlines.  A second description of the same end, made at its first use, is the one that does not wait; the first one
+///             waits in the kernel, as in the C program. So a message costs one system call in both.
+/// All of it.  Of a large message nothing is written before there is room for the whole, and nothing is read before the
+///             whole is there; only the waits without limit begin at once.
+/// Source      pipe(7), fcntl(2) F_OFD_SETLK.
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <utility>
+
+#include "../memory/fork_generation.hpp"
+#include "../payload/layout.hpp"
+#include "../payload/payload.hpp"
+#include "../payload/well_formed.hpp"
+#include "../sys/clock.hpp"
+#include "../sys/file_descriptor.hpp"
+#include "../sys/ofd_lock.hpp"
+#include "../sys/pipe.hpp"
+#include "../sys/poll.hpp"
+#include "naps.hpp"
+#include "outcome.hpp"
+#include "verbs.hpp"
+#include "waitable.hpp"
+
+namespace tenon::carrier {
+
+/// The packets of one message.
+template <class Msg>
+struct Packets {
+    static constexpr std::size_t size = sizeof(Msg);
+    static constexpr std::size_t count = (size + sys::packet_size - 1) / sys::packet_size;
+    static constexpr bool one = count == 1;
+};
+
+/// Room for one message at least, and a greeting.
+template <class Msg>
+void make_room_for(int descriptor, std::string_view name) {
+    if (sys::pipe_capacity(descriptor) <= Packets<Msg>::count) {
+        sys::set_pipe_capacity(descriptor, Packets<Msg>::count + 1, name);
+    }
+}
+
+/// The packet by which the sender of a FIFO says what it will send. Told from a message by its length.
+struct PipeGreeting {
+    std::uint64_t magic;
+    std::uint64_t fingerprint;
+    std::uint32_t format;
+    std::uint32_t message_size;
+    std::uint64_t padding;
+
+    static constexpr std::uint64_t magic_value = 0x0a0d'4e4f'4e45'5489;  // 89 T E N O N 0d 0a, as a segment's
+    static constexpr std::uint32_t format_value = 1;
+
+    /// How many of its bytes are sent: no part of a message has that length.
+    template <class Msg>
+    static constexpr std::size_t size_for = sizeof(Msg) % sys::packet_size == 24 ? 32 : 24;
+};
+
+/// The exclusive right to one side of a pipe that carries large messages: an open-file-description lock on a byte of its
+/// own. Taken by the process that first uses the end; a child that inherits it keeps the lock alive and is refused itself,
+/// so that nobody ever goes on in the middle of another's message.
+class Claim {
+public:
+    enum class Side : std::int8_t { sending, receiving };
+
+    /// Returns  0, or EBUSY when another process or handle has it, or what the system refused.
+    [[nodiscard]] int take(int descriptor, Side side) noexcept {
+        const std::uint64_t now = memory::fork_generation();
+        if (generation_ == now) [[likely]] {
+            return 0;
+        }
+        sys::FileDescriptor fresh =
+            sys::try_reopen(descriptor, (side == Side::sending ? O_WRONLY : O_RDONLY) | O_NONBLOCK);
+        if (!fresh) {
+            return errno;
+        }
+        const auto byte = static_cast<::off_t>(side);
+        bool taken = false;
+        try {
+            // A read end cannot hold an exclusive lock; two that share one notice each other.
+            taken = side == Side::sending ? sys::try_lock_byte(fresh.get(), byte, sys::LockKind::exclusive)
+                                          : sys::try_lock_byte(fresh.get(), byte, sys::LockKind::shared) &&
+                                                !sys::locked_by_others(fresh.get(), byte, 1);
+        } catch (const std::system_error& refused) {
+            return refused.code().value();
+        }
+        if (!taken) {
+            return EBUSY;
+        }
+        lock_ = std::move(fresh);
+        generation_ = now;
+        return 0;
+    }
+
+private:
+    sys::FileDescriptor lock_;
+    std::uint64_t generation_ = 0;
+};
+
+/// One end: two descriptions of it, one that waits and one that does not.
+class PipeEnd {
+public:
+    PipeEnd() noexcept = default;
+    PipeEnd(sys::FileDescriptor descriptor, bool writes, std::string name)
+        : descriptor_{std::move(descriptor)}, writes_{writes}, name_{std::move(name)} {
+        if (writes) {
+            sys::survive_broken_pipes();
+        }
+        static_cast<void>(memory::fork_generation());  // may throw at its first call; never again
+    }
+    PipeEnd(PipeEnd&& other) noexcept
+        : descriptor_{std::move(other.descriptor_)},
+          at_once_{other.at_once_.exchange(-1, std::memory_order_relaxed)},
+          claim_{std::move(other.claim_)},
+          writes_{other.writes_},
+          name_{std::move(other.name_)} {}
+    PipeEnd& operator=(PipeEnd&& other) noexcept {
+        if (this != &other) {
+            close();
+            descriptor_ = std::move(other.descriptor_);
+            at_once_.store(other.at_once_.exchange(-1, std::memory_order_relaxed), std::memory_order_relaxed);
+            claim_ = std::move(other.claim_);
+            writes_ = other.writes_;
+            name_ = std::move(other.name_);
+        }
+        return *this;
+    }
+    ~PipeEnd() { close(); }
+
+    [[nodiscard]] int get() const noexcept { return descriptor_.get(); }
+    [[nodiscard]] const std::string& name() const noexcept { return name_; }
+
+    /// The description that does not wait; -1 with errno set when there are no descriptors left.
+    [[nodiscard]] int at_once() noexcept {
+        const int known = at_once_.load(std::memory_order_acquire);  // with the exchange below
+        return known != -1 ? known : open_at_once();
+    }
+
+    /// Of an end that carries large messages. Returns 0 or an error.
+    [[nodiscard]] int claim() noexcept {
+        return claim_.take(descriptor_.get(), writes_ ? Claim::Side::sending : Claim::Side::receiving);
+    }
+
+    void close() noexcept {
+        descriptor_.reset();
+        sys::FileDescriptor{at_once_.exchange(-1, std::memory_order_relaxed)}.reset();
+        claim_ = Claim{};
+    }
+
+private:
+    [[gnu::cold, gnu::noinline]] int open_at_once() noexcept {
+        sys::FileDescriptor fresh = sys::try_reopen(descriptor_.get(), (writes_ ? O_WRONLY : O_RDONLY) | O_NONBLOCK);
+        if (!fresh || (writes_ && ::fcntl(fresh.get(), F_SETFL, O_DIRECT | O_NONBLOCK) == -1)) {
+            return -1;
+        }
+        int none = -1;
+        if (at_once_.compare_exchange_strong(none, fresh.get(), std::memory_order_acq_rel)) {
+            return fresh.release();
+        }
+        return none;  // another thread was first
+    }
+
+    sys::FileDescriptor descriptor_;
+    std::atomic<int> at_once_{-1};
+    Claim claim_;
+    bool writes_ = false;
+    std::string name_;
+};
+
+/// The writing side.
+template <class Msg>
+class PacketSender : public SenderVerbs<PacketSender<Msg>, Msg> {
+    using Verbs = SenderVerbs<PacketSender, Msg>;
+    friend Verbs;
+    static_assert(require_payload<Msg>());
+
+public:
+    PacketSender() noexcept = default;
+    explicit PacketSender(PipeEnd end) noexcept : end_{std::move(end)} {}
+
+    [[nodiscard]] explicit operator bool() const noexcept { return end_.get() != -1; }
+    [[nodiscard]] const std::string& name() const noexcept { return end_.name(); }
+    /// For poll(2): writable when there is room for a packet.
+    [[nodiscard]] int native_handle() const noexcept { return end_.get(); }
+    [[nodiscard]] Waitable waitable() const noexcept { return {end_.get(), POLLOUT, nullptr, nullptr}; }
+    /// How many messages the pipe holds at most.
+    [[nodiscard]] std::size_t capacity() const { return sys::pipe_capacity(end_.get()) / Packets<Msg>::count; }
+
+    /// Sends as many of them as is possible at once, in their order. Messages that are exactly packets go in one write.
+    /// Returns  how many; try_send() of the next one says why not more.
+    [[nodiscard]] std::size_t try_send_many(std::span<const Msg> messages) noexcept {
+        if constexpr (sizeof(Msg) == sys::packet_size) {
+            const int descriptor = end_.at_once();
+            const auto written = messages.empty() ? 0 : sys::uninterrupted([&] {
+                return ::write(descriptor, messages.data(), messages.size_bytes());
+            });
+            return written < 0 ? 0 : static_cast<std::size_t>(written) / sizeof(Msg);
+        } else {
+            return Verbs::try_send_many(messages);
+        }
+    }
+
+    /// Closes this end; the receivers see the end of the stream once every sender has.
+    void close() noexcept { end_.close(); }
+
+protected:
+    [[nodiscard]] PipeEnd& end() noexcept { return end_; }
+    [[nodiscard]] const PipeEnd& end() const noexcept { return end_; }
+
+    Result put_waiting(const Msg& message) noexcept {
+        if constexpr (Packets<Msg>::one) {
+            if (::write(end_.get(), &message, sizeof message) == sizeof message) [[likely]] {
+                return Outcome::done;
+            }
+            return write_rest(message, 0, errno);
+        } else {
+            if (const int error = end_.claim(); error != 0) {
+                return Result::failed(error);
+            }
+            return write_rest(message, 0, 0);
+        }
+    }
+
+    Result put(const Msg& message, std::int64_t until) noexcept {
+        if (until == sys::end_of_time) {
+            return put_waiting(message);
+        }
+        const int descriptor = end_.at_once();
+        if (descriptor == -1) {
+            return Result::failed(end_.get() == -1 ? EBADF : errno);
+        }
+        if constexpr (Packets<Msg>::one) {
+            return put_packet(descriptor, &message, sizeof message, until);
+        } else {
+            return put_row(descriptor, message, until);
+        }
+    }
+
+    static Result put_packet(int descriptor, const void* packet, std::size_t size, std::int64_t until) noexcept {
+        for (;;) {
+            if (::write(descriptor, packet, size) == static_cast<::ssize_t>(size)) [[likely]] {
+                return Outcome::done;
+            }
+            if (errno == EAGAIN) {
+                if (until == at_once || sys::poll_until(descriptor, POLLOUT, until) == 0) {
+                    return Outcome::full;
+                }
+            } else if (errno != EINTR) {
+                return gone_or_failed(errno);
+            }
+        }
+    }
+
+private:
+    static Result gone_or_failed(int error) noexcept {
+        return error == EPIPE ? Result{Outcome::closed} : Result::failed(error);
+    }
+
+    /// Writes what is missing, waiting; `error` is what the first attempt met.
+    [[gnu::cold, gnu::noinline]] Result write_rest(const Msg& message, std::size_t done, int error) noexcept {
+        const auto* const bytes = reinterpret_cast<const std::byte*>(&message);
+        for (;;) {
+            if (error != 0 && error != EINTR) {
+                return gone_or_failed(error);
+            }
+            const ::ssize_t written = ::write(end_.get(), bytes + done, sizeof message - done);
+            error = written == -1 ? errno : 0;
+            done += written == -1 ? 0 : static_cast<std::size_t>(written);
+            if (done == sizeof message) {
+                return Outcome::done;
+            }
+        }
+    }
+
+    /// Writes a row of packets when there is room for all of it. This is the only sender, so room only grows.
+    Result put_row(int descriptor, const Msg& message, std::int64_t until) noexcept {
+        if (const int error = end_.claim(); error != 0) {
+            return Result::failed(error);
+        }
+        const int capacity = ::fcntl(descriptor, F_GETPIPE_SZ);
+        for (Naps naps{until};;) {
+            ::pollfd one{descriptor, POLLOUT, 0};
+            if (sys::try_poll_until(&one, 1, at_once) > 0 && (one.revents & POLLERR) != 0) {
+                return Outcome::closed;  // no readers
+            }
+            if (packets_in_it(descriptor) + Packets<Msg>::count <=
+                static_cast<std::size_t>(capacity) / sys::packet_size) {
+                const ::ssize_t written =
+                    sys::uninterrupted([&] { return ::write(descriptor, &message, sizeof message); });
+                if (written == sizeof message) {
+                    return Outcome::done;
+                }
+                // Less than all is written only by a kernel that counts otherwise than we do: then it is finished.
+                return write_rest(message, written == -1 ? 0 : static_cast<std::size_t>(written),
+                                  written == -1 && errno != EAGAIN ? errno : 0);
+            }
+            if (!naps.sleep()) {
+                return Outcome::full;
+            }
+        }
+    }
+
+    /// At most so many packets wait: rows, what is left of one, and a greeting.
+    static std::size_t packets_in_it(int descriptor) noexcept {
+        const std::size_t bytes = sys::bytes_in_pipe(descriptor);
+        const std::size_t rest = bytes % sizeof(Msg);
+        return bytes / sizeof(Msg) * Packets<Msg>::count + (rest + sys::packet_size - 1) / sys::packet_size;
+    }
+
+    PipeEnd end_;
+};
+
+/// The reading side. `greeted`: senders greet, because they may be other programs (a FIFO's).
+template <class Msg, bool greeted>
+class PacketReceiver : public ReceiverVerbs<PacketReceiver<Msg, greeted>, Msg> {
+    using Verbs = ReceiverVerbs<PacketReceiver, Msg>;
+    friend Verbs;
+    static_assert(require_payload<Msg>());
+
+public:
+    PacketReceiver() noexcept = default;
+    explicit PacketReceiver(PipeEnd end) noexcept : end_{std::move(end)}, receiving_{greeted ? -1 : end_.get()} {}
+    PacketReceiver(PacketReceiver&& other) noexcept { take(other); }
+    PacketReceiver& operator=(PacketReceiver&& other) noexcept {
+        take(other);
+        return *this;
+    }
+    ~PacketReceiver() = default;
+
+    [[nodiscard]] explicit operator bool() const noexcept { return end_.get() != -1; }
+    [[nodiscard]] const std::string& name() const noexcept { return end_.name(); }
+    /// For poll(2): readable when there is a packet, and when the last sender has left.
+    [[nodiscard]] int native_handle() const noexcept { return end_.get(); }
+    [[nodiscard]] Waitable waitable() const noexcept { return {end_.get(), POLLIN, nullptr, nullptr}; }
+
+    /// Closes this end; when every receiver has, a sender gets EPIPE.
+    void close() noexcept {
+        receiving_.store(-1, std::memory_order_relaxed);
+        end_.close();
+    }
+
+protected:
+    [[nodiscard]] PipeEnd& end() noexcept { return end_; }
+    [[nodiscard]] const PipeEnd& end() const noexcept { return end_; }
+    /// Whether a sender has greeted; never for those that need not.
+    [[nodiscard]] bool was_greeted() const noexcept { return receiving_.load(std::memory_order_relaxed) != -1; }
+
+    Result get_waiting(Msg* room) noexcept {
+        if constexpr (Packets<Msg>::one && !lands_elsewhere) {
+            // Before the first greeting this reads from no descriptor, and so comes to the slow path: no test needed.
+            const ::ssize_t size = ::read(receiving_.load(std::memory_order_relaxed), room, sizeof *room);
+            if (size == sizeof *room && is_well_formed(*room)) [[likely]] {
+                return Outcome::done;
+            }
+            return size == -1 && errno != EINTR && errno != EBADF ? Result::failed(errno)
+                                                                  : get_again(room, size, sys::end_of_time);
+        } else {
+            return get(room, sys::end_of_time);
+        }
+    }
+
+    Result get(Msg* room, std::int64_t until) noexcept {
+        if (mismatch_) [[unlikely]] {
+            return Outcome::mismatched;
+        }
+        const int descriptor = until == sys::end_of_time ? end_.get() : end_.at_once();
+        if (descriptor == -1) {
+            return Result::failed(end_.get() == -1 ? EBADF : errno);
+        }
+        if constexpr (Packets<Msg>::one) {
+            return get_packet(descriptor, room, until);
+        } else {
+            return get_row(descriptor, room, until);
+        }
+    }
+
+    [[noreturn, gnu::cold, gnu::noinline]] void refuse_to_receive(Result result) const {
+        if (result.outcome == Outcome::mismatched) {
+            memory::throw_error(errc::layout_mismatch,
+                                "receive \"" + name() + "\"\nour layout:\n" + std::string{layout_words<Msg>} +
+                                    "their layout: " + std::to_string(their_size_) + " bytes, another fingerprint\n");
+        }
+        Verbs::refuse_to_receive(result);
+    }
+
+private:
+    static constexpr std::size_t greeting_size = PipeGreeting::size_for<Msg>;
+    /// Where a greeting might be longer than a message, packets are read into a place of their own.
+    static constexpr bool lands_elsewhere = greeted && sizeof(Msg) < greeting_size;
+
+    void take(PacketReceiver& other) noexcept {
+        end_ = std::move(other.end_);
+        receiving_.store(other.receiving_.exchange(-1, std::memory_order_relaxed), std::memory_order_relaxed);
+        mismatch_ = other.mismatch_;
+        their_size_ = other.their_size_;
+    }
+
+    [[gnu::cold, gnu::noinline]] Result get_again(Msg* room, ::ssize_t size, std::int64_t until) noexcept {
+        Result result;
+        return size != -1 && settle(room, size, result) ? result : get(room, until);
+    }
+
+    Result get_packet(int descriptor, Msg* room, std::int64_t until) noexcept {
+        for (;;) {
+            ::ssize_t size;
+            if constexpr (lands_elsewhere) {
+                std::byte packet[greeting_size];
+                size = ::read(descriptor, packet, sizeof packet);
+                if (size == greeting_size) {
+                    if (!greet(packet)) {
+                        return Outcome::mismatched;
+                    }
+                    continue;
+                }
+                std::memcpy(room, packet, sizeof *room);
+            } else {
+                size = ::read(descriptor, room, sizeof *room);
+            }
+            Result result;
+            if (size > 0 || (size == 0 && (!greeted || was_greeted()))) {
+                if (settle(room, size, result)) {
+                    return result;
+                }
+            } else if (size == 0 || errno == EAGAIN) {  // 0: no sender has come yet
+                const short seen = sys::poll_until(descriptor, POLLIN, until);
+                if (seen == 0) {
+                    return Outcome::empty;
+                }
+                if (size == 0 && (seen & POLLIN) == 0) {
+                    return Outcome::closed;  // came and left without a word
+                }
+            } else if (errno != EINTR) {
+                return Result::failed(errno);
+            }
+        }
+    }
+
+    /// What a packet of that size is. Returns  false when it was a greeting, after which comes another.
+    bool settle(Msg* room, ::ssize_t size, Result& result) noexcept {
+        if (size == sizeof *room && (!greeted || was_greeted())) {
+            result = is_well_formed(*room) ? Outcome::done : Outcome::corrupted;
+            return true;
+        }
+        if (size == 0) {
+            result = Outcome::closed;
+            return true;
+        }
+        if constexpr (greeted && !lands_elsewhere) {
+            if (size == greeting_size) {
+                result = Outcome::mismatched;
+                return !greet(room);
+            }
+        }
+        result = Outcome::corrupted;
+        return true;
+    }
+
+    /// Returns  false when whoever greets has another layout; then nothing more is received, and senders get EPIPE.
+    bool greet(const void* packet) noexcept {
+        PipeGreeting greeting{};
+        std::memcpy(&greeting, packet, greeting_size);
+        their_size_ = greeting.message_size;
+        mismatch_ = greeting.magic != PipeGreeting::magic_value || greeting.format != PipeGreeting::format_value ||
+                    greeting.fingerprint != fingerprint<Msg> || greeting.message_size != sizeof(Msg);
+        receiving_.store(mismatch_ ? -1 : end_.get(), std::memory_order_relaxed);
+        if (mismatch_) {
+            end_.close();
+        }
+        return !mismatch_;
+    }
+
+    Result get_row(int descriptor, Msg* room, std::int64_t until) noexcept {
+        if (const int error = end_.claim(); error != 0) {
+            return Result::failed(error);
+        }
+        auto* const bytes = reinterpret_cast<std::byte*>(room);
+        std::size_t done = 0;
+        for (Naps naps{until};;) {
+            if (done == 0 && (until != sys::end_of_time || (greeted && !was_greeted()))) {
+                Result result;
+                if (!await_row(descriptor, until, naps, result)) {
+                    return result;
+                }
+            }
+            const std::size_t wanted = sizeof *room - done < sys::packet_size ? sizeof *room - done : sys::packet_size;
+            const ::ssize_t size = ::read(descriptor, bytes + done, wanted);
+            if (size == -1) {
+                if (errno == EINTR) {
+                    continue;
+                }
+                return errno == EAGAIN ? Result{done == 0 ? Outcome::empty : Outcome::corrupted}
+                                       : Result::failed(errno);
+            }
+            if (size == 0) {
+                return done == 0 ? Outcome::closed : Outcome::died;
+            }
+            if (static_cast<std::size_t>(size) == wanted) {
+                done += wanted;
+                if (done == sizeof *room) {
+                    return is_well_formed(*room) ? Outcome::done : Outcome::corrupted;
+                }
+            } else if (greeted && size == greeting_size) {  // of the next sender: what the last one began is void
+                if (!greet(bytes + done)) {
+                    return Outcome::mismatched;
+                }
+                done = 0;
+            } else {
+                return Outcome::corrupted;
+            }
+        }
+    }
+
+    /// Waits until a whole row is there, or the first greeting.
+    /// Returns  false when there is none, and `result` says why.
+    bool await_row(int descriptor, std::int64_t until, Naps& naps, Result& result) noexcept {
+        for (;;) {
+            const short seen = sys::poll_until(descriptor, POLLIN, until);
+            const std::size_t bytes = sys::bytes_in_pipe(descriptor);
+            if (bytes >= sizeof(Msg) || (greeted && !was_greeted() && bytes != 0)) {
+                return true;
+            }
+            if ((seen & POLLHUP) != 0) {  // nobody will finish what is there
+                std::byte rest[sys::packet_size];
+                while (::read(descriptor, rest, sizeof rest) > 0) {}
+                result = bytes == 0 || bytes == greeting_size ? Outcome::closed : Outcome::died;
+                return false;
+            }
+            if (seen == 0 || !naps.sleep()) {
+                result = Outcome::empty;
+                return false;
+            }
+        }
+    }
+
+    PipeEnd end_;
+    std::atomic<int> receiving_{-1};  // where messages may be read from: nowhere before the first greeting
+    bool mismatch_ = false;
+    std::uint32_t their_size_ = 0;
+};
+
+}  // namespace tenon::carrier

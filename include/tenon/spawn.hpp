@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+/// spawn(): starts another program and hands it ends of pipes, sockets or shared memory by name. Nothing else of this
+/// process is open there.
+///
+///     auto pipe  = tenon::TypedPipe<Order>::make();
+///     auto child = tenon::spawn({"./worker", "--fast"}, tenon::give("orders", std::move(pipe.receiver)));
+///
+///     auto orders = tenon::TypedPipe<Order>::Receiver::inherited("orders");   // in worker.cpp
+
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "carrier/bequest.hpp"
+#include "carrier/waitable.hpp"
+#include "sync/deadline.hpp"
+#include "sys/poll.hpp"
+#include "sys/process.hpp"
+#include "sys/spawn.hpp"
+
+namespace tenon {
+
+/// How a process ended.
+struct ExitStatus {
+    int code = -1;   ///< what it returned; -1 when a signal ended it
+    int signal = 0;  ///< that signal, or 0
+    [[nodiscard]] bool success() const noexcept { return code == 0; }
+};
+
+/// A program that this process has started. Its destructor waits for its end, so that no zombie is left: close what it
+/// reads from first, or kill() it.
+class ChildProcess {
+public:
+    ChildProcess() noexcept = default;
+    explicit ChildProcess(::pid_t pid) : pid_{pid} {
+        try {
+            descriptor_ = sys::open_pidfd(pid);
+        } catch (...) {
+            ::kill(pid, SIGKILL);
+            end();
+            throw;
+        }
+    }
+    ChildProcess(ChildProcess&& other) noexcept
+        : pid_{std::exchange(other.pid_, -1)}, descriptor_{std::move(other.descriptor_)}, status_{other.status_} {}
+    ChildProcess& operator=(ChildProcess&& other) noexcept {
+        std::swap(pid_, other.pid_);
+        std::swap(descriptor_, other.descriptor_);
+        std::swap(status_, other.status_);
+        return *this;
+    }
+    ~ChildProcess() { end(); }
+
+    [[nodiscard]] explicit operator bool() const noexcept { return descriptor_.get() != -1; }
+    [[nodiscard]] ::pid_t pid() const noexcept { return pid_; }
+    /// A pidfd: readable once the program has ended.
+    [[nodiscard]] int native_handle() const noexcept { return descriptor_.get(); }
+    [[nodiscard]] carrier::Waitable waitable() const noexcept { return {descriptor_.get(), POLLIN, nullptr, nullptr}; }
+
+    /// Waits for its end.
+    ExitStatus wait() {
+        if (pid_ > 0) {
+            const int status = sys::wait_for_exit(std::exchange(pid_, -1));
+            status_ = WIFEXITED(status) ? ExitStatus{WEXITSTATUS(status), 0} : ExitStatus{-1, WTERMSIG(status)};
+        }
+        return status_;
+    }
+    /// As wait(), until then at the latest; nothing when it still runs.
+    [[nodiscard]] std::optional<ExitStatus> try_wait_until(Deadline deadline) {
+        if (pid_ > 0 && sys::poll_until(descriptor_.get(), POLLIN, deadline.nanoseconds()) == 0) {
+            return std::nullopt;
+        }
+        return wait();
+    }
+    template <class Rep, class Period>
+    [[nodiscard]] std::optional<ExitStatus> try_wait_for(const std::chrono::duration<Rep, Period>& duration) {
+        return try_wait_until(Deadline::after(duration));
+    }
+
+    /// Sends it a signal. Nothing happens when it has ended.
+    void kill(int signal = SIGKILL) const noexcept {
+        if (pid_ > 0) {
+            ::kill(pid_, signal);  // its pid is kept until wait()
+        }
+    }
+
+private:
+    void end() noexcept {
+        if (pid_ > 0) {
+            sys::uninterrupted([this] { return ::waitpid(pid_, nullptr, 0); });
+            pid_ = -1;
+        }
+    }
+
+    ::pid_t pid_ = -1;
+    sys::FileDescriptor descriptor_;
+    ExitStatus status_;
+};
+
+/// An end on its way to a program that is being started.
+template <class Endpoint>
+struct Gift {
+    std::string name;
+    Endpoint endpoint;  // an Endpoint& when it is lent
+};
+
+/// Hands an end over: this process closes its own when the program has started, so that the end of the stream is seen.
+template <class Endpoint>
+[[nodiscard]] Gift<Endpoint> give(std::string_view name,
+                                  Endpoint&& endpoint) requires(!std::is_lvalue_reference_v<Endpoint>) {
+    return {std::string{name}, std::forward<Endpoint>(endpoint)};
+}
+/// Hands an end over and keeps it here too, for several programs that share it.
+template <class Endpoint>
+[[nodiscard]] Gift<Endpoint&> lend(std::string_view name, Endpoint& endpoint) {
+    return {std::string{name}, endpoint};
+}
+
+/// Starts `command[0]`, looked for in PATH, with the ends that are given, and descriptors 0 to 2.
+/// Throws  std::system_error: ENOENT, EACCES and what else posix_spawn(3) says; EINVAL for a name that is no word.
+template <class... Endpoints>
+[[nodiscard]] ChildProcess spawn(const std::vector<std::string>& command, Gift<Endpoints>... gifts) {
+    std::vector<std::string> environment;
+    for (char** variable = ::environ; variable != nullptr && *variable != nullptr; ++variable) {
+        if (!std::string_view{*variable}.starts_with(carrier::bequest_prefix)) {  // given to us, not to others
+            environment.emplace_back(*variable);
+        }
+    }
+    std::vector<int> given;
+    const auto add = [&](const auto& gift) {
+        carrier::check_bequest_name(gift.name);
+        carrier::Bequest bequest{"descriptor", 0, {}};
+        if constexpr (requires { gift.endpoint.bequest(); }) {
+            bequest = gift.endpoint.bequest();
+        }
+        environment.push_back(
+            carrier::bequest_variable(gift.name, sys::first_given + static_cast<int>(given.size()), bequest));
+        if constexpr (requires { gift.endpoint.native_handle(); }) {
+            given.push_back(gift.endpoint.native_handle());
+        } else {
+            given.push_back(gift.endpoint.get());  // a FileDescriptor
+        }
+    };
+    (add(gifts), ...);
+    return ChildProcess{sys::spawn(command, environment, given)};
+}
+
+/// The descriptor that was given to this program as `name`, where it is not an end with an inherited() of its own: shared
+/// memory, for instance, to be attached.
+[[nodiscard]] inline sys::FileDescriptor inherited_descriptor(std::string_view name) {
+    return carrier::take_bequest(name, {"descriptor", 0, {}});
+}
+
+}  // namespace tenon

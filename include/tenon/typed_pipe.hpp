@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+/// TypedPipe<Msg>: the anonymous pipe, typed. Messages stay whole and unmixed, the end of the stream is a value, and a
+/// writer without readers gets EPIPE instead of a SIGPIPE that ends it. For a pipe with a name take TypedFifo.
+///
+///     auto pipe = tenon::TypedPipe<Order>::make();
+///     if (fork() == 0) { auto orders = std::move(pipe).into_receiver(); handle(orders.receive()); _exit(0); }
+///     auto orders = std::move(pipe).into_sender();
+///     orders.send(order);
+
+#include <cstddef>
+#include <system_error>
+#include <utility>
+
+#include "carrier/bequest.hpp"
+#include "carrier/capacity.hpp"
+#include "carrier/packet_pipe.hpp"
+#include "memory/errc.hpp"
+#include "payload/fixed_string.hpp"  // what a payload has instead of std::string
+#include "sys/pipe.hpp"
+
+namespace tenon {
+
+/// The two ends of one pipe.
+///
+/// Sharing  Messages of up to 4096 bytes (PIPE_BUF): any thread of any process that has the end. Larger ones: one process
+///          sends and one receives, the first that does; others get EBUSY; one thread of it at a time.
+/// fork     Parent and child have both ends. A receiver sees the end of the stream when every copy of the sending end is
+///          closed, its own included: into_receiver() and into_sender() close the end that is not wanted.
+/// exec     Closes both; spawn.hpp hands an end to another program.
+/// Crash    Killed at any instruction, a sender has sent a message whole or not at all. Of a large one that it had begun the
+///          receiver hears `died`.
+/// Limits   A message fills one of the pipe's 16 packets (4096 bytes each) and at most /proc/sys/fs/pipe-max-size.
+template <class Msg>
+class TypedPipe {
+public:
+    class Sender;
+    class Receiver;
+
+    Receiver receiver;
+    Sender sender;
+
+    /// pipe2(2) in packet mode; `messages`: at least so many fit (the kernel's own choice: 16 packets).
+    /// Throws  std::system_error: EMFILE; EPERM above pipe-max-size.
+    [[nodiscard]] static TypedPipe make() { return make(Capacity{0}); }
+    [[nodiscard]] static TypedPipe make(Capacity messages) {
+        constexpr std::size_t packets = carrier::Packets<Msg>::count;
+        sys::PipeEnds ends = sys::create_pipe();
+        const std::size_t wanted = messages.count == 0 ? packets : messages.count * packets;
+        if (sys::pipe_capacity(ends.write_end.get()) < wanted) {
+            sys::set_pipe_capacity(ends.write_end.get(), wanted, "pipe");
+        }
+        return {Receiver{carrier::PipeEnd{std::move(ends.read_end), false, "pipe"}},
+                Sender{carrier::PipeEnd{std::move(ends.write_end), true, "pipe"}}};
+    }
+    [[nodiscard]] static TypedPipe make(std::error_code& error) {
+        return memory::reporting(error, [] { return make(); });
+    }
+    [[nodiscard]] static TypedPipe make(Capacity messages, std::error_code& error) {
+        return memory::reporting(error, [&] { return make(messages); });
+    }
+
+    /// One end, the other being closed.
+    [[nodiscard]] Sender into_sender() && {
+        receiver.close();
+        return std::move(sender);
+    }
+    [[nodiscard]] Receiver into_receiver() && {
+        sender.close();
+        return std::move(receiver);
+    }
+};
+
+/// The writing end. Models MessageSender<Msg>.
+template <class Msg>
+class TypedPipe<Msg>::Sender : public carrier::PacketSender<Msg> {
+public:
+    using carrier::PacketSender<Msg>::PacketSender;
+
+    /// The end that was given to this program as `name` (see spawn.hpp).
+    /// Throws  ENOENT, errc::kind_mismatch, errc::layout_mismatch (printing both layouts); EBUSY when it was taken already.
+    [[nodiscard]] static Sender inherited(std::string_view name) {
+        return Sender{carrier::PipeEnd{carrier::take_bequest(name, bequest()), true, std::string{name}}};
+    }
+    [[nodiscard]] static Sender inherited(std::string_view name, std::error_code& error) {
+        return memory::reporting(error, [&] { return inherited(name); });
+    }
+    /// What inherited() compares.
+    [[nodiscard]] static carrier::Bequest bequest() { return carrier::Bequest::of<Msg>("pipe sender"); }
+};
+
+/// The reading end. Models MessageReceiver<Msg>; `closed` is the end of the stream.
+template <class Msg>
+class TypedPipe<Msg>::Receiver : public carrier::PacketReceiver<Msg, false> {
+public:
+    using carrier::PacketReceiver<Msg, false>::PacketReceiver;
+
+    [[nodiscard]] static Receiver inherited(std::string_view name) {
+        return Receiver{carrier::PipeEnd{carrier::take_bequest(name, bequest()), false, std::string{name}}};
+    }
+    [[nodiscard]] static Receiver inherited(std::string_view name, std::error_code& error) {
+        return memory::reporting(error, [&] { return inherited(name); });
+    }
+    [[nodiscard]] static carrier::Bequest bequest() { return carrier::Bequest::of<Msg>("pipe receiver"); }
+};
+
+}  // namespace tenon
