@@ -24,7 +24,7 @@ namespace tenon {
 /// The two ends of one pipe.
 ///
 /// Sharing  Messages of up to 4096 bytes (PIPE_BUF): any thread of any process that has the end. Larger ones: one process
-///          sends and one receives, the first that does; others get EBUSY; one thread of it at a time.
+///          sends and one receives, the first that does; others get EBUSY; one thread of it at a time (another gets EBUSY too).
 /// fork     Parent and child have both ends. A receiver sees the end of the stream when every copy of the sending end is
 ///          closed, its own included: into_receiver() and into_sender() close the end that is not wanted.
 /// exec     Closes both; spawn.hpp hands an end to another program.

@@ -154,6 +154,31 @@ public:
         return claim_.take(descriptor_.get(), writes_ ? Claim::Side::sending : Claim::Side::receiving);
     }
 
+    /// One row of packets, by one thread of one process.
+    class Row {
+    public:
+        explicit Row(PipeEnd& end) noexcept : end_{end}, error_{end.in_row_.exchange(true) ? EBUSY : 0} {
+            is_ours_ = error_ == 0;
+            if (is_ours_) {
+                error_ = end_.claim();
+            }
+        }
+        Row(const Row&) = delete;
+        Row& operator=(const Row&) = delete;
+        ~Row() {
+            if (is_ours_) {
+                end_.in_row_.store(false);
+            }
+        }
+        /// 0, or EBUSY when another thread, handle or process has the side.
+        [[nodiscard]] int error() const noexcept { return error_; }
+
+    private:
+        PipeEnd& end_;
+        int error_;
+        bool is_ours_;
+    };
+
     void close() noexcept {
         descriptor_.reset();
         sys::FileDescriptor{at_once_.exchange(-1, std::memory_order_relaxed)}.reset();
@@ -176,6 +201,7 @@ private:
     sys::FileDescriptor descriptor_;
     std::atomic<int> at_once_{-1};
     Claim claim_;
+    std::atomic<bool> in_row_{false};
     bool writes_ = false;
     std::string name_;
 };
@@ -227,10 +253,8 @@ protected:
             }
             return write_rest(message, 0, errno);
         } else {
-            if (const int error = end_.claim(); error != 0) {
-                return Result::failed(error);
-            }
-            return write_rest(message, 0, 0);
+            const PipeEnd::Row row{end_};
+            return row.error() != 0 ? Result::failed(row.error()) : write_rest(message, 0, 0);
         }
     }
 
@@ -287,8 +311,9 @@ private:
 
     /// Writes a row of packets when there is room for all of it. This is the only sender, so room only grows.
     Result put_row(int descriptor, const Msg& message, std::int64_t until) noexcept {
-        if (const int error = end_.claim(); error != 0) {
-            return Result::failed(error);
+        const PipeEnd::Row row{end_};
+        if (row.error() != 0) {
+            return Result::failed(row.error());
         }
         const int capacity = ::fcntl(descriptor, F_GETPIPE_SZ);
         for (Naps naps{until};;) {
@@ -483,8 +508,9 @@ private:
     }
 
     Result get_row(int descriptor, Msg* room, std::int64_t until) noexcept {
-        if (const int error = end_.claim(); error != 0) {
-            return Result::failed(error);
+        const PipeEnd::Row row{end_};
+        if (row.error() != 0) {
+            return Result::failed(row.error());
         }
         auto* const bytes = reinterpret_cast<std::byte*>(room);
         std::size_t done = 0;
