@@ -40,17 +40,10 @@ struct ExitStatus {
 class ChildProcess {
 public:
     ChildProcess() noexcept = default;
-    explicit ChildProcess(::pid_t pid) : pid_{pid} {
-        try {
-            descriptor_ = sys::open_pidfd(pid);
-        } catch (...) {
-            ::kill(pid, SIGKILL);
-            end();
-            throw;
-        }
-    }
+    /// Of a child that this process has forked.
+    explicit ChildProcess(::pid_t pid) : descriptor_{sys::open_pidfd(pid)}, pid_{pid} {}
     ChildProcess(ChildProcess&& other) noexcept
-        : pid_{std::exchange(other.pid_, -1)}, descriptor_{std::move(other.descriptor_)}, status_{other.status_} {}
+        : descriptor_{std::move(other.descriptor_)}, pid_{std::exchange(other.pid_, -1)}, status_{other.status_} {}
     ChildProcess& operator=(ChildProcess&& other) noexcept {
         std::swap(pid_, other.pid_);
         std::swap(descriptor_, other.descriptor_);
@@ -100,8 +93,8 @@ private:
         }
     }
 
-    ::pid_t pid_ = -1;
     sys::FileDescriptor descriptor_;
+    ::pid_t pid_ = -1;
     ExitStatus status_;
 };
 
@@ -150,7 +143,14 @@ template <class... Endpoints>
         }
     };
     (add(gifts), ...);
-    return ChildProcess{sys::spawn(command, environment, given)};
+    const ::pid_t pid = sys::spawn(command, environment, given);
+    try {
+        return ChildProcess{pid};
+    } catch (...) {  // no descriptor left for it
+        ::kill(pid, SIGKILL);
+        sys::wait_for_exit(pid);
+        throw;
+    }
 }
 
 /// The descriptor that was given to this program as `name`, where it is not an end with an inherited() of its own: shared

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
-/// TypedFifo<Msg>: the named pipe, typed. Sender and receiver meet at a path; each sender's first packet says what it will
-/// send, so that a program with another layout is refused. For parent and child take TypedPipe, for answers TypedSocket.
+/// TypedFifo<Msg>: the named pipe, typed. Senders and receivers meet at a path; a program with another layout is refused
+/// when it opens it. For parent and child take TypedPipe, for answers TypedSocket.
 ///
 ///     auto orders = tenon::TypedFifo<Order>::Receiver::create("/run/shop/orders");   // one program
 ///     handle(orders.receive());
@@ -71,7 +71,8 @@ public:
 
     /// Opens a FIFO that exists. `most` is the most permissive mode tolerated, `owner` whom it may belong to beside the
     /// caller and root. With a deadline, waits for the path and for a peer, until then at the latest; 0 looks once.
-    /// Throws  std::system_error: ENOENT, EACCES; ETIMEDOUT when no peer came; errc::kind_mismatch, errc::untrusted.
+    /// Throws  std::system_error: ENOENT, EACCES; ETIMEDOUT when no peer came; errc::layout_mismatch, errc::kind_mismatch,
+    ///         errc::untrusted.
     [[nodiscard]] static Self open(const std::string& path, Mode most = owner_writes, Owner owner = Owner::caller()) {
         return Self::connect(FifoPath::open(path, most, owner), Self::plain_wait);
     }
@@ -95,10 +96,10 @@ public:
 
     /// Opens it, or makes it.
     [[nodiscard]] static Self open_or_create(const std::string& path, Mode mode = private_mode) {
-        return Self::connect(find_or_make(path, mode), Self::plain_wait);
+        return Self::connect(FifoPath::open_or_create(path, mode), Self::plain_wait);
     }
     [[nodiscard]] static Self open_or_create_until(const std::string& path, Deadline until, Mode mode = private_mode) {
-        return Self::connect(find_or_make(path, mode), until);
+        return Self::connect(FifoPath::open_or_create(path, mode), until);
     }
     template <class Rep, class Period>
     [[nodiscard]] static Self open_or_create_for(const std::string& path,
@@ -143,26 +144,6 @@ public:
     [[nodiscard]] static Self open_or_create(const std::string& path, Mode mode, std::error_code& error) {
         return memory::reporting(error, [&] { return open_or_create(path, mode); });
     }
-
-private:
-    static FifoPath find_or_make(const std::string& path, Mode mode) {
-        for (;;) {
-            try {
-                return FifoPath::open(path, Mode{mode.bits | owner_writes.bits}, Owner::caller());
-            } catch (const std::system_error& refused) {
-                if (refused.code() != std::errc::no_such_file_or_directory) {
-                    throw;
-                }
-            }
-            try {
-                return FifoPath::create(path, mode);
-            } catch (const std::system_error& taken) {
-                if (taken.code() != std::errc::file_exists) {
-                    throw;
-                }
-            }
-        }
-    }
 };
 
 }  // namespace carrier
@@ -170,20 +151,27 @@ private:
 /// The reading end. Models MessageReceiver<Msg>. Opening does not wait for a sender unless a deadline is given: receive()
 /// does, and says `closed` when every sender that came has left. Others may come after that.
 template <class Msg>
-class TypedFifo<Msg>::Receiver : public carrier::PacketReceiver<Msg, true>,
+class TypedFifo<Msg>::Receiver : public carrier::PacketReceiver<Msg>,
                                  public carrier::FifoFactories<typename TypedFifo<Msg>::Receiver> {
-    using Packets = carrier::PacketReceiver<Msg, true>;
+    using Packets = carrier::PacketReceiver<Msg>;
     friend carrier::FifoFactories<Receiver>;
 
 public:
     Receiver() noexcept = default;
 
-    /// Waits until there is something to receive from a sender, the first or the next one.
+    /// Waits until a sender is there, the first or the next one, or has left something to receive.
     /// Returns  false when the time came first.
-    [[nodiscard]] bool wait_for_sender(Deadline until) {
-        // A description on which senders have left reports that for ever; a fresh one waits for the next.
-        const sys::FileDescriptor fresh = sys::reopen(this->native_handle(), O_RDONLY | O_NONBLOCK);
-        return sys::poll_until(fresh.get(), POLLIN, until.nanoseconds()) != 0;
+    [[nodiscard]] bool wait_for_sender(Deadline until) const {
+        carrier::Naps naps{until.nanoseconds()};
+        for (;;) {
+            if (carrier::FifoPath::has_sender<Msg>(this->native_handle()) ||
+                sys::bytes_in_pipe(this->native_handle()) != 0) {
+                return true;
+            }
+            if (!naps.sleep()) {
+                return false;
+            }
+        }
     }
 
     void close() noexcept {
@@ -200,7 +188,7 @@ private:
         sys::FileDescriptor end = path.try_connect(O_RDONLY | O_NONBLOCK);
         sys::checked(end.get(), "open", path.text());
         sys::checked(::fcntl(end.get(), F_SETFL, 0), "fcntl(F_SETFL)", path.text());
-        path.attend(end.get());
+        path.attend<Msg>(end.get(), false);
         std::string name = path.text();
         Receiver receiver{carrier::PipeEnd{std::move(end), false, std::move(name)}, std::move(path)};
         if constexpr (!carrier::Packets<Msg>::one) {
@@ -252,7 +240,7 @@ private:
             }
         }
         sys::set_packet_mode(end.get(), true, path.text());
-        path.attend(end.get());
+        path.attend<Msg>(end.get(), true);
         std::string name = path.text();
         Sender sender{carrier::PipeEnd{std::move(end), true, std::move(name)}, std::move(path)};
         if constexpr (!carrier::Packets<Msg>::one) {
@@ -262,22 +250,7 @@ private:
             }
             carrier::make_room_for<Msg>(sender.native_handle(), sender.name());
         }
-        sender.greet(until);
         return sender;
-    }
-
-    void greet(Deadline until) {
-        const carrier::PipeGreeting greeting{carrier::PipeGreeting::magic_value, fingerprint<Msg>,
-                                             carrier::PipeGreeting::format_value,
-                                             static_cast<std::uint32_t>(sizeof(Msg)), 0};
-        const int descriptor = this->end().at_once();
-        sys::checked(descriptor, "open", this->name());
-        const carrier::Result result =
-            Packets::put_packet(descriptor, &greeting, carrier::PipeGreeting::size_for<Msg>, until.nanoseconds());
-        if (result.outcome != Outcome::done) {
-            sys::throw_error(result.outcome == Outcome::full ? ETIMEDOUT : result.code(true).value(), "greet",
-                             this->name());
-        }
     }
 
     carrier::FifoPath path_;

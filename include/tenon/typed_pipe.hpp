@@ -91,9 +91,9 @@ public:
 
 /// The reading end. Models MessageReceiver<Msg>; `closed` is the end of the stream.
 template <class Msg>
-class TypedPipe<Msg>::Receiver : public carrier::PacketReceiver<Msg, false> {
+class TypedPipe<Msg>::Receiver : public carrier::PacketReceiver<Msg> {
 public:
-    using carrier::PacketReceiver<Msg, false>::PacketReceiver;
+    using carrier::PacketReceiver<Msg>::PacketReceiver;
 
     [[nodiscard]] static Receiver inherited(std::string_view name) {
         return Receiver{carrier::PipeEnd{carrier::take_bequest(name, bequest()), false, std::string{name}}};

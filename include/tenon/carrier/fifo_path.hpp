@@ -2,11 +2,13 @@
 #pragma once
 /// The name of a FIFO in the file system: made, found, checked, and taken away by who made it.
 ///
-/// Presence. Each user holds a shared flock(2) on its description. So a FIFO that nobody holds was left behind by a killed
-///           maker, and whoever creates it anew takes it over: it is empty, since what is in a FIFO goes with its last user.
+/// Presence. Each user holds an open-file-description lock on a byte of the FIFO, in a band that the fingerprint of its
+///           message picks. So whoever opens sees whether somebody is there with another layout, and two programs that do
+///           not fit never exchange a byte; and a FIFO that nobody holds was left behind by a killed maker. Such a one is
+///           empty, since what is in a FIFO goes with its last user, and is taken over by who creates it anew.
+/// Source    fifo(7), fcntl(2) F_OFD_SETLK.
 
 #include <fcntl.h>
-#include <sys/file.h>  // flock
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,12 +20,37 @@
 #include "../memory/companion_file.hpp"  // check_trust
 #include "../memory/errc.hpp"
 #include "../memory/fork_generation.hpp"
+#include "../payload/layout.hpp"
 #include "../sys/file_descriptor.hpp"
+#include "../sys/ofd_lock.hpp"
 #include "../sys/pipe.hpp"
 
 namespace tenon::carrier {
 
 class FifoPath {
+    /// The bytes for the users of one layout: 4096 of the 2^63, the first one shared by the receivers, the others one for
+    /// each sender (who writes cannot share a lock). Bytes 0 and 1 are Claim's.
+    class Band {
+    public:
+        static constexpr ::off_t all = ::off_t{1} << 62;  // from here on
+        static constexpr ::off_t size = 4096;
+        static constexpr ::off_t most_senders = size - 1;
+
+        explicit Band(std::uint64_t fingerprint) noexcept
+            : first_{all | static_cast<::off_t>((fingerprint >> 2) & ~std::uint64_t{size - 1})} {}
+        [[nodiscard]] ::off_t receivers() const noexcept { return first_; }
+        [[nodiscard]] ::off_t first_sender() const noexcept { return first_ + 1; }
+        [[nodiscard]] bool sees_another(int descriptor) const noexcept {
+            constexpr auto any = sys::LockKind::exclusive;
+            const ::off_t beyond = first_ + (size - 1);
+            return (first_ != all && sys::first_lock_of_others(descriptor, all, first_ - all, any) != -1) ||
+                   (beyond != INT64_MAX && sys::first_lock_of_others(descriptor, beyond + 1, 0, any) != -1);
+        }
+
+    private:
+        ::off_t first_;
+    };
+
 public:
     FifoPath() noexcept = default;
     FifoPath(FifoPath&& other) noexcept { *this = std::move(other); }
@@ -68,6 +95,30 @@ public:
         return found;
     }
 
+    /// Finds it, or makes it, or takes it over.
+    static FifoPath open_or_create(const std::string& path, Mode mode) {
+        for (;;) {
+            try {
+                FifoPath found = open(path, Mode{mode.bits | owner_writes.bits}, Owner::caller());
+                if (sys::status(found.place_.get(), path).st_uid == ::geteuid() && found.is_abandoned()) {
+                    found.maker_ = memory::fork_generation();
+                }
+                return found;
+            } catch (const std::system_error& refused) {
+                if (refused.code() != std::errc::no_such_file_or_directory) {
+                    throw;
+                }
+            }
+            try {
+                return create(path, mode);
+            } catch (const std::system_error& taken) {
+                if (taken.code() != std::errc::file_exists) {
+                    throw;
+                }
+            }
+        }
+    }
+
     [[nodiscard]] const std::string& text() const noexcept { return path_; }
 
     /// A description of the FIFO; -1 with errno set, ENXIO when it is for writing, does not wait, and nobody reads.
@@ -75,9 +126,35 @@ public:
         return sys::try_reopen(place_.get(), flags);
     }
 
-    /// From here on it is in use by this description.
-    void attend(int descriptor) const {
-        sys::checked(sys::uninterrupted([&] { return ::flock(descriptor, LOCK_SH); }), "flock", path_);
+    /// From here on it is in use by this description, a receiver's or a sender's.
+    /// Throws  errc::layout_mismatch when somebody is there with another layout; errc::too_many_participants.
+    template <class Msg>
+    void attend(int descriptor, bool sends) const {
+        const Band band{fingerprint<Msg>};
+        bool present = false;
+        if (!sends) {
+            present = sys::try_lock_byte(descriptor, band.receivers(), sys::LockKind::shared);
+        }
+        for (::off_t i = 0; sends && !present && i < Band::most_senders; ++i) {
+            present = sys::try_lock_byte(descriptor, band.first_sender() + i, sys::LockKind::exclusive);
+        }
+        if (!present) {
+            memory::throw_error(errc::too_many_participants, "\"" + path_ + "\"");
+        }
+        // After our own lock, so that of two who open at one time at least one sees the other.
+        if (band.sees_another(descriptor)) {
+            memory::throw_error(
+                errc::layout_mismatch,
+                "\"" + path_ + "\" is in use with another layout; our layout:\n" + std::string{layout_words<Msg>});
+        }
+    }
+
+    /// Whether a sender is there; `descriptor` is a receiver's.
+    template <class Msg>
+    [[nodiscard]] static bool has_sender(int descriptor) noexcept {
+        const Band band{fingerprint<Msg>};
+        return sys::first_lock_of_others(descriptor, band.first_sender(), Band::most_senders, sys::LockKind::shared) !=
+               -1;
     }
 
     /// Takes the name away if this process made it and it still leads to what was made.
@@ -98,7 +175,7 @@ private:
 
     [[nodiscard]] bool is_abandoned() const {
         const sys::FileDescriptor probe = try_connect(O_RDONLY | O_NONBLOCK);
-        return probe && ::flock(probe.get(), LOCK_EX | LOCK_NB) == 0;
+        return probe && sys::first_lock_of_others(probe.get(), Band::all, 0, sys::LockKind::exclusive) == -1;
     }
 
     std::string path_;

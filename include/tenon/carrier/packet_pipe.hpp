@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -45,29 +44,13 @@ struct Packets {
     static constexpr bool one = count == 1;
 };
 
-/// Room for one message at least, and a greeting.
+/// Room for one message at least.
 template <class Msg>
 void make_room_for(int descriptor, std::string_view name) {
-    if (sys::pipe_capacity(descriptor) <= Packets<Msg>::count) {
-        sys::set_pipe_capacity(descriptor, Packets<Msg>::count + 1, name);
+    if (sys::pipe_capacity(descriptor) < Packets<Msg>::count) {
+        sys::set_pipe_capacity(descriptor, Packets<Msg>::count, name);
     }
 }
-
-/// The packet by which the sender of a FIFO says what it will send. Told from a message by its length.
-struct PipeGreeting {
-    std::uint64_t magic;
-    std::uint64_t fingerprint;
-    std::uint32_t format;
-    std::uint32_t message_size;
-    std::uint64_t padding;
-
-    static constexpr std::uint64_t magic_value = 0x0a0d'4e4f'4e45'5489;  // 89 T E N O N 0d 0a, as a segment's
-    static constexpr std::uint32_t format_value = 1;
-
-    /// How many of its bytes are sent: no part of a message has that length.
-    template <class Msg>
-    static constexpr std::size_t size_for = sizeof(Msg) % sys::packet_size == 24 ? 32 : 24;
-};
 
 /// The exclusive right to one side of a pipe that carries large messages: an open-file-description lock on a byte of its
 /// own. Taken by the process that first uses the end; a child that inherits it keeps the lock alive and is refused itself,
@@ -338,7 +321,7 @@ private:
         }
     }
 
-    /// At most so many packets wait: rows, what is left of one, and a greeting.
+    /// At most so many packets wait: rows, and what is left of one.
     static std::size_t packets_in_it(int descriptor) noexcept {
         const std::size_t bytes = sys::bytes_in_pipe(descriptor);
         const std::size_t rest = bytes % sizeof(Msg);
@@ -348,22 +331,16 @@ private:
     PipeEnd end_;
 };
 
-/// The reading side. `greeted`: senders greet, because they may be other programs (a FIFO's).
-template <class Msg, bool greeted>
-class PacketReceiver : public ReceiverVerbs<PacketReceiver<Msg, greeted>, Msg> {
+/// The reading side.
+template <class Msg>
+class PacketReceiver : public ReceiverVerbs<PacketReceiver<Msg>, Msg> {
     using Verbs = ReceiverVerbs<PacketReceiver, Msg>;
     friend Verbs;
     static_assert(require_payload<Msg>());
 
 public:
     PacketReceiver() noexcept = default;
-    explicit PacketReceiver(PipeEnd end) noexcept : end_{std::move(end)}, receiving_{greeted ? -1 : end_.get()} {}
-    PacketReceiver(PacketReceiver&& other) noexcept { take(other); }
-    PacketReceiver& operator=(PacketReceiver&& other) noexcept {
-        take(other);
-        return *this;
-    }
-    ~PacketReceiver() = default;
+    explicit PacketReceiver(PipeEnd end) noexcept : end_{std::move(end)} {}
 
     [[nodiscard]] explicit operator bool() const noexcept { return end_.get() != -1; }
     [[nodiscard]] const std::string& name() const noexcept { return end_.name(); }
@@ -372,35 +349,24 @@ public:
     [[nodiscard]] Waitable waitable() const noexcept { return {end_.get(), POLLIN, nullptr, nullptr}; }
 
     /// Closes this end; when every receiver has, a sender gets EPIPE.
-    void close() noexcept {
-        receiving_.store(-1, std::memory_order_relaxed);
-        end_.close();
-    }
+    void close() noexcept { end_.close(); }
 
 protected:
     [[nodiscard]] PipeEnd& end() noexcept { return end_; }
-    [[nodiscard]] const PipeEnd& end() const noexcept { return end_; }
-    /// Whether a sender has greeted; never for those that need not.
-    [[nodiscard]] bool was_greeted() const noexcept { return receiving_.load(std::memory_order_relaxed) != -1; }
 
     Result get_waiting(Msg* room) noexcept {
-        if constexpr (Packets<Msg>::one && !lands_elsewhere) {
-            // Before the first greeting this reads from no descriptor, and so comes to the slow path: no test needed.
-            const ::ssize_t size = ::read(receiving_.load(std::memory_order_relaxed), room, sizeof *room);
+        if constexpr (Packets<Msg>::one) {
+            const ::ssize_t size = ::read(end_.get(), room, sizeof *room);
             if (size == sizeof *room && is_well_formed(*room)) [[likely]] {
                 return Outcome::done;
             }
-            return size == -1 && errno != EINTR && errno != EBADF ? Result::failed(errno)
-                                                                  : get_again(room, size, sys::end_of_time);
+            return get_again(room, size);
         } else {
             return get(room, sys::end_of_time);
         }
     }
 
     Result get(Msg* room, std::int64_t until) noexcept {
-        if (mismatch_) [[unlikely]] {
-            return Outcome::mismatched;
-        }
         const int descriptor = until == sys::end_of_time ? end_.get() : end_.at_once();
         if (descriptor == -1) {
             return Result::failed(end_.get() == -1 ? EBADF : errno);
@@ -412,99 +378,35 @@ protected:
         }
     }
 
-    [[noreturn, gnu::cold, gnu::noinline]] void refuse_to_receive(Result result) const {
-        if (result.outcome == Outcome::mismatched) {
-            memory::throw_error(errc::layout_mismatch,
-                                "receive \"" + name() + "\"\nour layout:\n" + std::string{layout_words<Msg>} +
-                                    "their layout: " + std::to_string(their_size_) + " bytes, another fingerprint\n");
-        }
-        Verbs::refuse_to_receive(result);
-    }
-
 private:
-    static constexpr std::size_t greeting_size = PipeGreeting::size_for<Msg>;
-    /// Where a greeting might be longer than a message, packets are read into a place of their own.
-    static constexpr bool lands_elsewhere = greeted && sizeof(Msg) < greeting_size;
-
-    void take(PacketReceiver& other) noexcept {
-        end_ = std::move(other.end_);
-        receiving_.store(other.receiving_.exchange(-1, std::memory_order_relaxed), std::memory_order_relaxed);
-        mismatch_ = other.mismatch_;
-        their_size_ = other.their_size_;
-    }
-
-    [[gnu::cold, gnu::noinline]] Result get_again(Msg* room, ::ssize_t size, std::int64_t until) noexcept {
-        Result result;
-        return size != -1 && settle(room, size, result) ? result : get(room, until);
+    /// After a read that got no message; errno is its word. One call, so that the fast road holds nothing else.
+    [[gnu::cold, gnu::noinline]] Result get_again(Msg* room, ::ssize_t size) noexcept {
+        if (size == -1 && errno != EINTR) {
+            return Result::failed(errno);
+        }
+        return size > 0 ? Result{Outcome::corrupted} : get(room, sys::end_of_time);
     }
 
     Result get_packet(int descriptor, Msg* room, std::int64_t until) noexcept {
         for (;;) {
-            ::ssize_t size;
-            if constexpr (lands_elsewhere) {
-                std::byte packet[greeting_size];
-                size = ::read(descriptor, packet, sizeof packet);
-                if (size == greeting_size) {
-                    if (!greet(packet)) {
-                        return Outcome::mismatched;
-                    }
-                    continue;
-                }
-                std::memcpy(room, packet, sizeof *room);
-            } else {
-                size = ::read(descriptor, room, sizeof *room);
+            const ::ssize_t size = ::read(descriptor, room, sizeof *room);
+            if (size > 0) {
+                return size == sizeof *room && is_well_formed(*room) ? Outcome::done : Outcome::corrupted;
             }
-            Result result;
-            if (size > 0 || (size == 0 && (!greeted || was_greeted()))) {
-                if (settle(room, size, result)) {
-                    return result;
-                }
-            } else if (size == 0 || errno == EAGAIN) {  // 0: no sender has come yet
-                const short seen = sys::poll_until(descriptor, POLLIN, until);
+            if (size == 0 || errno == EAGAIN) {
+                // 0: nobody writes. Of a FIFO also before the first sender has come: the kernel reports a hang-up only after
+                // one has left, on the descriptions that were open meanwhile; the other one may be younger.
+                const short seen = sys::poll_until(end_.get(), POLLIN, until);
                 if (seen == 0) {
                     return Outcome::empty;
                 }
                 if (size == 0 && (seen & POLLIN) == 0) {
-                    return Outcome::closed;  // came and left without a word
+                    return Outcome::closed;
                 }
             } else if (errno != EINTR) {
                 return Result::failed(errno);
             }
         }
-    }
-
-    /// What a packet of that size is. Returns  false when it was a greeting, after which comes another.
-    bool settle(Msg* room, ::ssize_t size, Result& result) noexcept {
-        if (size == sizeof *room && (!greeted || was_greeted())) {
-            result = is_well_formed(*room) ? Outcome::done : Outcome::corrupted;
-            return true;
-        }
-        if (size == 0) {
-            result = Outcome::closed;
-            return true;
-        }
-        if constexpr (greeted && !lands_elsewhere) {
-            if (size == greeting_size) {
-                result = Outcome::mismatched;
-                return !greet(room);
-            }
-        }
-        result = Outcome::corrupted;
-        return true;
-    }
-
-    /// Returns  false when whoever greets has another layout; then nothing more is received, and senders get EPIPE.
-    bool greet(const void* packet) noexcept {
-        PipeGreeting greeting{};
-        std::memcpy(&greeting, packet, greeting_size);
-        their_size_ = greeting.message_size;
-        mismatch_ = greeting.magic != PipeGreeting::magic_value || greeting.format != PipeGreeting::format_value ||
-                    greeting.fingerprint != fingerprint<Msg> || greeting.message_size != sizeof(Msg);
-        receiving_.store(mismatch_ ? -1 : end_.get(), std::memory_order_relaxed);
-        if (mismatch_) {
-            end_.close();
-        }
-        return !mismatch_;
     }
 
     Result get_row(int descriptor, Msg* room, std::int64_t until) noexcept {
@@ -515,9 +417,9 @@ private:
         auto* const bytes = reinterpret_cast<std::byte*>(room);
         std::size_t done = 0;
         for (Naps naps{until};;) {
-            if (done == 0 && (until != sys::end_of_time || (greeted && !was_greeted()))) {
+            if (done == 0) {
                 Result result;
-                if (!await_row(descriptor, until, naps, result)) {
+                if (!await_row(until, naps, result)) {
                     return result;
                 }
             }
@@ -527,41 +429,34 @@ private:
                 if (errno == EINTR) {
                     continue;
                 }
-                return errno == EAGAIN ? Result{done == 0 ? Outcome::empty : Outcome::corrupted}
-                                       : Result::failed(errno);
+                return errno == EAGAIN ? Result{Outcome::corrupted} : Result::failed(errno);
             }
             if (size == 0) {
                 return done == 0 ? Outcome::closed : Outcome::died;
             }
-            if (static_cast<std::size_t>(size) == wanted) {
-                done += wanted;
-                if (done == sizeof *room) {
-                    return is_well_formed(*room) ? Outcome::done : Outcome::corrupted;
-                }
-            } else if (greeted && size == greeting_size) {  // of the next sender: what the last one began is void
-                if (!greet(bytes + done)) {
-                    return Outcome::mismatched;
-                }
-                done = 0;
-            } else {
+            if (static_cast<std::size_t>(size) != wanted) {
                 return Outcome::corrupted;
+            }
+            done += wanted;
+            if (done == sizeof *room) {
+                return is_well_formed(*room) ? Outcome::done : Outcome::corrupted;
             }
         }
     }
 
-    /// Waits until a whole row is there, or the first greeting.
+    /// Waits until a whole row is there; where the wait has no limit, until it begins.
     /// Returns  false when there is none, and `result` says why.
-    bool await_row(int descriptor, std::int64_t until, Naps& naps, Result& result) noexcept {
+    bool await_row(std::int64_t until, Naps& naps, Result& result) noexcept {
         for (;;) {
-            const short seen = sys::poll_until(descriptor, POLLIN, until);
-            const std::size_t bytes = sys::bytes_in_pipe(descriptor);
-            if (bytes >= sizeof(Msg) || (greeted && !was_greeted() && bytes != 0)) {
+            const short seen = sys::poll_until(end_.get(), POLLIN, until);
+            const std::size_t bytes = sys::bytes_in_pipe(end_.get());
+            if (bytes >= sizeof(Msg) || (until == sys::end_of_time && bytes != 0)) {
                 return true;
             }
             if ((seen & POLLHUP) != 0) {  // nobody will finish what is there
                 std::byte rest[sys::packet_size];
-                while (::read(descriptor, rest, sizeof rest) > 0) {}
-                result = bytes == 0 || bytes == greeting_size ? Outcome::closed : Outcome::died;
+                while (::read(end_.get(), rest, sizeof rest) > 0) {}
+                result = bytes == 0 ? Outcome::closed : Outcome::died;
                 return false;
             }
             if (seen == 0 || !naps.sleep()) {
@@ -572,9 +467,6 @@ private:
     }
 
     PipeEnd end_;
-    std::atomic<int> receiving_{-1};  // where messages may be read from: nowhere before the first greeting
-    bool mismatch_ = false;
-    std::uint32_t their_size_ = 0;
 };
 
 }  // namespace tenon::carrier

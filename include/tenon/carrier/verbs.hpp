@@ -111,19 +111,20 @@ public:
     /// Receives one message, sleeping while there is none.
     /// Throws  std::system_error: errc::closed when nobody is left who could send one, errc::corrupted, and what the
     ///         system refuses.
+    [[nodiscard]] Msg receive()
+        requires std::is_trivially_default_constructible_v<Msg>
+    {
+        Msg message;  // in no inner block: from there g++ 13 would copy it to the caller
+        receive_into(&message);
+        return message;
+    }
     [[nodiscard]] Msg receive() {
-        if constexpr (std::is_trivially_default_constructible_v<Msg>) {
+        union Room {
             Msg message;
-            receive_into(&message);
-            return message;
-        } else {
-            union Room {
-                Msg message;
-                Room() noexcept {}
-            } room;
-            receive_into(&room.message);
-            return room.message;
-        }
+            Room() noexcept {}
+        } room;
+        receive_into(&room.message);
+        return room.message;
     }
 
     /// Receives one if there is one.

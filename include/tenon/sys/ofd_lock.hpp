@@ -50,4 +50,11 @@ inline bool locked_by_others(int descriptor, ::off_t first, ::off_t count) noexc
     return ::fcntl(descriptor, F_OFD_GETLK, &range) == -1 || range.l_type != F_UNLCK;
 }
 
+/// Where the first lock of another description begins among `count` bytes from `first`; -1 when there is none.
+/// `kind`: exclusive asks for locks of either kind, shared for exclusive ones.
+inline ::off_t first_lock_of_others(int descriptor, ::off_t first, ::off_t count, LockKind kind) noexcept {
+    auto range = detail::byte_range(static_cast<int>(kind), first, count);
+    return ::fcntl(descriptor, F_OFD_GETLK, &range) == -1 || range.l_type == F_UNLCK ? -1 : range.l_start;
+}
+
 }  // namespace tenon::sys
