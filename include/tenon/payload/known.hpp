@@ -28,7 +28,8 @@ enum class Known {
     array,
     bitset,
     fixed_string,
-    fixed_vector,  // may cross
+    fixed_vector,
+    descriptor,  // may cross, a descriptor only over a TypedSocket
     string,
     sequence,
     associative,
@@ -127,6 +128,7 @@ consteval Known known_by_name() {
               "month_weekday", "month_weekday_last", "year_month", "year_month_day", "year_month_day_last",
               "year_month_weekday", "year_month_weekday_last"})
             if (full.starts_with("std::chrono::") && full.substr(13) == name) return Known::calendar;
+        if (full == "tenon::PassedFd") return Known::descriptor;
         if (full == "std::any") return Known::callable;
         if (full == "std::atomic_flag") return Known::atomic;
     }
@@ -154,7 +156,8 @@ consteval auto held_types() {
         return Types<typename T::rep>{};
     else if constexpr (known<T> == Known::time_point)
         return Types<typename T::rep>{};
-    else if constexpr (known<T> == Known::calendar || known<T> == Known::bitset || known<T> == Known::fixed_string)
+    else if constexpr (known<T> == Known::calendar || known<T> == Known::bitset || known<T> == Known::fixed_string ||
+                       known<T> == Known::descriptor)
         return Types<>{};
     else
         return typename Arguments<T>::types{};

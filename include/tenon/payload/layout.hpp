@@ -61,7 +61,8 @@ enum class LayoutKind : std::uint64_t {
     bits = 23,
     duration = 24,
     time_point = 25,
-    calendar = 26
+    calendar = 26,
+    descriptor = 27
 };
 
 namespace detail {
@@ -96,6 +97,7 @@ consteval LayoutKind layout_kind() {
             case Known::bitset: return LayoutKind::bits;
             case Known::fixed_string: return LayoutKind::text;
             case Known::fixed_vector: return LayoutKind::list;
+            case Known::descriptor: return LayoutKind::descriptor;
             default: return std::is_aggregate_v<T> && !vouched_payload<T> ? LayoutKind::structure : LayoutKind::opaque;
         }
     }
@@ -230,6 +232,8 @@ constexpr void write_kind(Pen& pen) {
         pen.put("opaque");
     else if constexpr (kind == LayoutKind::calendar)
         pen.put("calendar");
+    else if constexpr (kind == LayoutKind::descriptor)
+        pen.put("fd");
     else if constexpr (kind == LayoutKind::text || kind == LayoutKind::bits) {
         pen.put(kind == LayoutKind::text ? "text[" : "bits[");
         pen.put(std::uint64_t{Arguments<T>::number});
@@ -373,11 +377,11 @@ inline constexpr auto layout_text = written<WholeLayout<T>>();
 }  // namespace detail
 
 /// A number that two programs share exactly when T's bytes mean the same to both.
-template <Payload T>
+template <SocketPayload T>
 inline constexpr std::uint64_t fingerprint = detail::whole_fingerprint<T>();
 
 /// The layout for people to read, one line a field, each ended by a newline; lives as long as the program.
-template <Payload T>
+template <SocketPayload T>
 inline constexpr std::string_view layout_words = detail::layout_text<T>.view();
 
 }  // namespace tenon

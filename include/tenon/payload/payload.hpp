@@ -61,7 +61,9 @@ enum class Refusal {
     array,
     unknown_length,
     incomplete,
-    no_object
+    no_object,
+    descriptor,
+    held_descriptor
 };
 
 namespace detail {
@@ -74,22 +76,29 @@ template <class T>
 inline constexpr bool is_number =
     std::is_arithmetic_v<T> || std::is_enum_v<T> || std::is_same_v<T, Int128> || std::is_same_v<T, UInt128>;
 
-template <class T>
+/// How it travels: over a TypedSocket a descriptor may cross too, but not `held` in an optional and the like.
+enum class Road { any, socket, held };
+
+template <class T, Road road>
 consteval Refusal judge();
 
 /// The verdict on something held, which may be const.
-template <class T>
-inline constexpr Refusal verdict = judge<T>();
-template <class T>
-inline constexpr Refusal verdict<const T> = verdict<T>;
-template <class T>
-inline constexpr Refusal verdict<volatile T> = Refusal::volatile_field;
-template <class T>
-inline constexpr Refusal verdict<const volatile T> = Refusal::volatile_field;
+template <class T, Road road = Road::any>
+inline constexpr Refusal verdict = judge<T, road>();
+template <class T, Road road>
+inline constexpr Refusal verdict<const T, road> = verdict<T, road>;
+template <class T, Road road>
+inline constexpr Refusal verdict<volatile T, road> = Refusal::volatile_field;
+template <class T, Road road>
+inline constexpr Refusal verdict<const volatile T, road> = Refusal::volatile_field;
 
-template <class... T>
+/// The road of what a known T holds.
+template <class T, Road road>
+inline constexpr Road road_inside = road == Road::socket&& known<T> != Known::array ? Road::held : road;
+
+template <Road road, class... T>
 consteval bool all_may_cross(Types<T...>) {
-    return ((verdict<T> == Refusal::none) && ...);
+    return ((verdict<T, road> == Refusal::none) && ...);
 }
 template <class... T>
 consteval bool some_reference(Types<T...>) {
@@ -111,7 +120,7 @@ consteval Refusal refusal_of(Known never) {
     }
 }
 
-template <class T>
+template <class T, Road road>
 consteval Refusal judge_aggregate() {
     using Walk = Fields<T>;
     if constexpr (Walk::seen == FieldsSeen::too_many)
@@ -124,7 +133,7 @@ consteval Refusal judge_aggregate() {
         return std::is_trivially_copyable_v<T> ? Refusal::uncountable_fields : Refusal::not_trivially_copyable;
     else {
         using Held = decltype(field_types<T, Walk::count>());
-        if constexpr (!all_may_cross(Held{}))
+        if constexpr (!all_may_cross<road>(Held{}))
             return Refusal::inside;
         else if constexpr (!Walk::named)
             return Refusal::bit_field;
@@ -133,7 +142,7 @@ consteval Refusal judge_aggregate() {
     }
 }
 
-template <class T>
+template <class T, Road road>
 consteval Refusal judge_class() {
     if constexpr (!requires { sizeof(T); })
         return Refusal::incomplete;
@@ -145,22 +154,26 @@ consteval Refusal judge_class() {
         return Refusal::union_type;
     else if constexpr (std::is_polymorphic_v<T>)
         return Refusal::virtual_functions;
+    else if constexpr (known<T> == Known::descriptor)
+        return road == Road::socket ? Refusal::none
+               : road == Road::held ? Refusal::held_descriptor
+                                    : Refusal::descriptor;
     else if constexpr (may_cross(known<T>)) {
-        if constexpr (!all_may_cross(held_types<T>()))
+        if constexpr (!all_may_cross<road_inside<T, road>>(held_types<T>()))
             return Refusal::inside;
         else
             return std::is_trivially_copyable_v<T> ? Refusal::none : Refusal::not_trivially_copyable;
     } else if constexpr (known<T> != Known::none)
         return refusal_of(known<T>);
     else if constexpr (std::is_aggregate_v<T>)
-        return judge_aggregate<T>();
+        return judge_aggregate<T, road>();
     else if constexpr (!std::is_trivially_copyable_v<T>)
         return Refusal::not_trivially_copyable;
     else
         return std::is_empty_v<T> ? Refusal::none : Refusal::closed_class;
 }
 
-template <class T>
+template <class T, Road road>
 consteval Refusal judge() {
     if constexpr (is_number<T>) return std::is_enum_v<T> && !requires {
             sizeof(T);
@@ -173,22 +186,22 @@ consteval Refusal judge() {
     else if constexpr (std::is_member_pointer_v<T>) return Refusal::member_pointer;
     else if constexpr (std::is_null_pointer_v<T>) return Refusal::null_pointer;
     else if constexpr (std::is_unbounded_array_v<T>) return Refusal::unknown_length;
-    else if constexpr (std::is_array_v<T>) return verdict<std::remove_all_extents_t<T>> == Refusal::none
+    else if constexpr (std::is_array_v<T>) return verdict<std::remove_all_extents_t<T>, road> == Refusal::none
         ? Refusal::none
         : Refusal::inside;
-    else if constexpr (std::is_class_v<T> || std::is_union_v<T>) return judge_class<T>();
+    else if constexpr (std::is_class_v<T> || std::is_union_v<T>) return judge_class<T, road>();
     else return Refusal::no_object;
 }
 
 /// The verdict on T as a payload of its own.
-template <class T>
-inline constexpr Refusal whole_verdict = verdict<T>;
-template <class T>
+template <class T, Road road = Road::any>
+inline constexpr Refusal whole_verdict = verdict<T, road>;
+template <class T, Road road>
     requires(!std::is_same_v<T, std::remove_cv_t<T>>)
-inline constexpr Refusal whole_verdict<T> = Refusal::const_or_volatile;
-template <class T>
+inline constexpr Refusal whole_verdict<T, road> = Refusal::const_or_volatile;
+template <class T, Road road>
     requires std::is_bounded_array_v<T>
-inline constexpr Refusal whole_verdict<T> = Refusal::array;
+inline constexpr Refusal whole_verdict<T, road> = Refusal::array;
 
 }  // namespace detail
 
@@ -199,6 +212,11 @@ concept Payload = detail::whole_verdict<T>
 
 template <class T>
 inline constexpr bool accepted_payload = Payload<T>;
+
+/// T may cross over a TypedSocket: a Payload, or one with descriptors (passed_fd.hpp) among its fields.
+template <class T>
+concept SocketPayload = Payload<T> || detail::whole_verdict<T, detail::Road::socket>
+== Refusal::none;
 
 /// Where a refused field is, in a compiler's message: by its path; or, where the compiler does not
 /// show text, by its address `&shadow.value.customer.name` in Whole; or by its number in the last In.
@@ -306,6 +324,12 @@ struct Refused {
                   "this may not cross to another process: it is only declared so far; include its definition first");
     static_assert(why != Refusal::no_object,
                   "this may not cross to another process: it is no object type; use a struct");
+    static_assert(
+        why != Refusal::descriptor,
+        "this may not cross to another process: its number means nothing there, and a descriptor crosses only over a TypedSocket; send it there, and what else there is here");
+    static_assert(
+        why != Refusal::held_descriptor,
+        "this may not cross to another process: a descriptor inside an optional, a variant or a list may be there or not, and those of a message are counted; make it a field of its own, or an array, in which PassedFd{} stands for none");
 
     static constexpr bool said = true;
 };
@@ -338,47 +362,49 @@ inline constexpr auto text_of = [] {
     return text;
 }();
 
-template <std::size_t I = 0, class First, class... Rest>
+template <Road road, std::size_t I = 0, class First, class... Rest>
 consteval std::size_t first_refused(Types<First, Rest...>) {
-    if constexpr (verdict<First> != Refusal::none)
+    if constexpr (verdict<First, road> != Refusal::none)
         return I;
     else
-        return first_refused<I + 1>(Types<Rest...>{});
+        return first_refused<road, I + 1>(Types<Rest...>{});
 }
 
 /// Follows a refused T, which is at `Here` inside Root, down to the field that is to blame.
-template <class Root, Pointer Here, Text path, class... Outer>
+template <Road road, class Root, Pointer Here, Text path, class... Outer>
 consteval void explain_at();
 
-template <class T, Refusal why, Text path, class... Outer>
+template <Road road, class T, Refusal why, Text path, class... Outer>
 consteval void explain() {
     if constexpr (why != Refusal::inside)
         refuse<T, why, path, Outer..., Itself<T>>();
     else
-        explain_at<T, Pointer{&std::as_const(shadow<T>.value)}, path, Outer...>();
+        explain_at<road, T, Pointer{&std::as_const(shadow<T>.value)}, path, Outer...>();
 }
 
-template <class Root, Pointer Here, Text path, class... Outer>
+template <Road road, class Root, Pointer Here, Text path, class... Outer>
 consteval void explain_at() {
     using T = std::remove_const_t<std::remove_reference_t<decltype(*Here.to)>>;
-    if constexpr (verdict<T> != Refusal::inside)
-        refuse<T, verdict<T>, path, Outer..., In<Root, Here>>();
+    if constexpr (verdict<T, road> != Refusal::inside)
+        refuse<T, verdict<T, road>, path, Outer..., In<Root, Here>>();
     else if constexpr (std::is_array_v<T>)
-        explain_at<Root, Pointer{&(*Here.to)[0]}, path + Text{"[0]"}, Outer...>();
+        explain_at<road, Root, Pointer{&(*Here.to)[0]}, path + Text{"[0]"}, Outer...>();
     else if constexpr (may_cross(known<T>)) {
-        constexpr std::size_t i = first_refused(held_types<T>());
+        constexpr Road inside = road_inside<T, road>;
+        constexpr std::size_t i = first_refused<inside>(held_types<T>());
         using Part = typename decltype(nth_type<i>(held_types<T>()))::type;
-        explain<Part, verdict<Part>, path + Text{" > "} + type_name_text<Part>, Outer..., In<Root, Here>>();
+        explain<inside, Part, verdict<Part, inside>, path + Text{" > "} + type_name_text<Part>, Outer...,
+                In<Root, Here>>();
     } else {
         using Walk = Fields<T>;
-        constexpr std::size_t i = first_refused(field_types<T, Walk::count>());
+        constexpr std::size_t i = first_refused<road>(field_types<T, Walk::count>());
         if constexpr (Walk::named && !std::is_volatile_v<typename Walk::template type<i>>)
-            explain_at<Root, Pointer{pick<i>(Spread<Walk::count>::over(*Here.to, TakeAddresses{}))},
+            explain_at<road, Root, Pointer{pick<i>(Spread<Walk::count>::over(*Here.to, TakeAddresses{}))},
                        path + Text{"."} + text_of<field_name<T, i>>, Outer...>();
         else {
             using Part = typename Walk::template type<i>;
-            explain<Part, verdict<Part>, path + Text{".field_"} + written<Number<i + 1>>(), Outer..., In<Root, Here>,
-                    FieldNumber<i + 1>>();
+            explain<road, Part, verdict<Part, road>, path + Text{".field_"} + written<Number<i + 1>>(), Outer...,
+                    In<Root, Here>, FieldNumber<i + 1>>();
         }
     }
 }
@@ -389,7 +415,17 @@ consteval void explain_at() {
 /// field is refused, its type, why, and what to do instead.
 template <class T>
 [[nodiscard]] consteval bool require_payload() {
-    if constexpr (!Payload<T>) detail::explain<T, detail::whole_verdict<T>, detail::type_name_text<T>>();
+    if constexpr (!Payload<T>)
+        detail::explain<detail::Road::any, T, detail::whole_verdict<T>, detail::type_name_text<T>>();
+    return true;
+}
+
+/// The same for what crosses over a TypedSocket.
+template <class T>
+[[nodiscard]] consteval bool require_socket_payload() {
+    if constexpr (!SocketPayload<T>)
+        detail::explain<detail::Road::socket, T, detail::whole_verdict<T, detail::Road::socket>,
+                        detail::type_name_text<T>>();
     return true;
 }
 

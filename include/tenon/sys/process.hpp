@@ -33,6 +33,7 @@ struct ProcessStatus {
     bool readable = false;
     std::uint32_t pid = 0;
     char state = '?';
+    std::uint64_t flags = 0;
     long threads = 0;
     std::uint64_t start_time = 0;
 };
@@ -64,7 +65,9 @@ inline ProcessStatus read_process_status(const char* path) noexcept {
             }
         } else if (*at >= '0' && *at <= '9') {
             number = number * 10 + static_cast<std::uint64_t>(*at - '0');
-            if (field == 20) {
+            if (field == 9) {
+                result.flags = number;
+            } else if (field == 20) {
                 result.threads = static_cast<long>(number);
             } else if (field == 22) {
                 result.start_time = number;
@@ -73,6 +76,19 @@ inline ProcessStatus read_process_status(const char* path) noexcept {
         }
     }
     return result;
+}
+
+/// What /proc/PID/stat says.
+inline ProcessStatus process_status(std::uint32_t pid) noexcept {
+    char path[32] = "/proc/";
+    std::size_t end = 6;  // the length of "/proc/"
+    for (std::uint32_t unit = 1'000'000'000; unit != 0; unit /= 10) {
+        if (pid >= unit) {
+            path[end++] = static_cast<char>('0' + pid / unit % 10);
+        }
+    }
+    std::memcpy(path + end, "/stat", 6);
+    return read_process_status(path);
 }
 
 inline std::uint64_t own_namespaces() noexcept {
@@ -113,20 +129,27 @@ inline bool has_ended(const ProcessIdentity& process) noexcept {
     if (process.start_time == 0 || !detail::own_status().readable) {
         return false;
     }
-    char path[32] = "/proc/";
-    std::size_t end = 6;  // the length of "/proc/"
-    for (std::uint32_t unit = 1'000'000'000; unit != 0; unit /= 10) {
-        if (process.pid >= unit) {
-            path[end++] = static_cast<char>('0' + process.pid / unit % 10);
-        }
-    }
-    std::memcpy(path + end, "/stat", 6);
-    const auto status = detail::read_process_status(path);
+    const auto status = detail::process_status(process.pid);
     if (!status.readable) {
         return false;
     }
     const bool zombie = (status.state == 'Z' || status.state == 'X') && status.threads <= 1;
     return zombie || status.start_time != process.start_time;
+}
+
+/// Whether the process of that number has ended, or is past the point from which none returns: its descriptors are closed
+/// after that. False whenever it cannot be known. Meant for the moment in which a peer has gone: later the number may be
+/// another's.
+inline bool has_ended_or_is_ending(::pid_t pid) noexcept {
+    if (pid <= 0 || !detail::own_status().readable) {
+        return false;
+    }
+    if (::kill(pid, 0) == -1 && errno == ESRCH) {
+        return true;
+    }
+    constexpr std::uint64_t exiting = 0x4;  // PF_EXITING of the kernel's sched.h
+    const auto status = detail::process_status(static_cast<std::uint32_t>(pid));
+    return status.readable && (status.state == 'Z' || status.state == 'X' || (status.flags & exiting) != 0);
 }
 
 /// The calling thread, unique in its pid namespace while it runs.

@@ -129,6 +129,30 @@ BOOST_AUTO_TEST_CASE(nobody_is_called_dead_who_cannot_be_seen) {
     BOOST_TEST(!sys::has_ended(unknown_start));
 }
 
+BOOST_AUTO_TEST_CASE(a_peer_whose_descriptors_are_closed_by_its_death_is_already_ending) {
+    BOOST_TEST(!sys::has_ended_or_is_ending(::getpid()));
+    BOOST_TEST(!sys::has_ended_or_is_ending(0));
+    BOOST_TEST(!sys::has_ended_or_is_ending(-1));
+    for (int i = 0; i < 50; ++i) {
+        int ends[2];
+        BOOST_REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
+        Child child{[] {
+            ::pause();
+            return true;
+        }};
+        ::close(ends[1]);
+        BOOST_TEST(!sys::has_ended_or_is_ending(child.pid()));
+        child.signal(SIGKILL);
+        char byte;
+        BOOST_TEST(::read(ends[0], &byte, 1) == 0);
+        BOOST_TEST(sys::has_ended_or_is_ending(child.pid()));
+        const ::pid_t pid = child.pid();
+        child.kill_now();
+        BOOST_TEST(sys::has_ended_or_is_ending(pid));
+        ::close(ends[0]);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(a_process_of_another_namespaces_says_so) {
     if (::geteuid() != 0) {
         BOOST_TEST_MESSAGE("only root makes a pid namespace");

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+/// Unix domain sockets, unix(7), close-on-exec: made, bound, connected, and what they know of the other side. Addresses are
+/// the kernel's own; who wants to write them as text takes carrier/unix_address.hpp.
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/time.h>  // timeval
+#include <sys/un.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <new>  // std::nothrow
+#include <string_view>
+
+#include "clock.hpp"
+#include "error.hpp"
+#include "file_descriptor.hpp"
+
+namespace tenon::sys {
+
+/// Who made the other end: the process that called connect(2) or listen(2), as it was then. Told by the kernel.
+struct PeerCredentials {
+    ::pid_t pid = 0;  // 0: of a pid namespace that cannot be seen from here
+    ::uid_t uid = static_cast<::uid_t>(-1);
+    ::gid_t gid = static_cast<::gid_t>(-1);
+    friend bool operator==(const PeerCredentials&, const PeerCredentials&) noexcept = default;
+};
+
+struct UnixSocketAddress {
+    ::sockaddr_un address{};
+    ::socklen_t size = 0;
+
+    [[nodiscard]] const ::sockaddr* get() const noexcept { return reinterpret_cast<const ::sockaddr*>(&address); }
+};
+
+/// The longest path, or name behind the NUL of an abstract one.
+inline constexpr std::size_t most_unix_name = sizeof(::sockaddr_un::sun_path) - 1;
+
+/// `type`: SOCK_SEQPACKET, SOCK_STREAM, SOCK_DGRAM; with SOCK_NONBLOCK if wanted.
+inline FileDescriptor create_unix_socket(int type) {
+    return FileDescriptor{checked(::socket(AF_UNIX, type | SOCK_CLOEXEC, 0), "socket(AF_UNIX)")};
+}
+
+struct UnixSocketPair {
+    FileDescriptor left;
+    FileDescriptor right;
+};
+
+inline UnixSocketPair create_unix_socket_pair(int type) {
+    int ends[2];
+    checked(::socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends), "socketpair(AF_UNIX)");
+    return {FileDescriptor{ends[0]}, FileDescriptor{ends[1]}};
+}
+
+/// accept4(2). Returns an empty descriptor, with errno set, when there is nobody or the system refuses.
+inline FileDescriptor try_accept(int listening) noexcept {
+    return FileDescriptor{uninterrupted([&] { return ::accept4(listening, nullptr, nullptr, SOCK_CLOEXEC); })};
+}
+
+/// connect(2), waiting for room among those who wait to be accepted until then (sys::monotonic_now).
+/// Returns  0, or the error: EAGAIN when the time came first.
+inline int try_connect_until(int descriptor, const UnixSocketAddress& address, std::int64_t until) noexcept {
+    for (;;) {
+        ::timeval left{};  // 0 is for ever
+        if (until != end_of_time) {
+            const std::int64_t rest = until - monotonic_now();
+            left.tv_sec = static_cast<::time_t>(rest > 0 ? rest / 1'000'000'000 : 0);
+            left.tv_usec = static_cast<::suseconds_t>(rest > 0 ? rest % 1'000'000'000 / 1'000 + 1 : 1);
+            if (left.tv_usec == 1'000'000) {
+                --left.tv_usec;
+            }
+        }
+        ::setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &left, sizeof left);
+        const int error = ::connect(descriptor, address.get(), address.size) == 0 ? 0 : errno;
+        if (error == EINTR) {
+            continue;
+        }
+        left = {};
+        ::setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &left, sizeof left);
+        return error;
+    }
+}
+
+/// A number that the socket can be asked for: SO_TYPE, SO_DOMAIN, SO_SNDBUF, SO_ERROR.
+inline int socket_option(int descriptor, int option, std::string_view name = {}) {
+    int value = 0;
+    ::socklen_t size = sizeof value;
+    checked(::getsockopt(descriptor, SOL_SOCKET, option, &value, &size), "getsockopt", name);
+    return value;
+}
+
+/// SO_PEERCRED.
+inline PeerCredentials peer_credentials(int descriptor) {
+    ::ucred peer{};
+    ::socklen_t size = sizeof peer;
+    checked(::getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &peer, &size), "getsockopt(SO_PEERCRED)");
+    return {peer.pid, peer.uid, peer.gid};
+}
+
+/// Whether the peer was a member of that group, by its main group or by another. Source: SO_PEERGROUPS, Linux 4.13.
+inline bool peer_is_in_group(int descriptor, ::gid_t group) noexcept {
+    constexpr std::size_t most = 65'536;  // NGROUPS_MAX
+    ::ucred peer{};
+    ::socklen_t size = sizeof peer;
+    if (::getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.gid == group) {
+        return true;
+    }
+    ::gid_t none = 0;
+    size = 0;
+    if (::getsockopt(descriptor, SOL_SOCKET, SO_PEERGROUPS, &none, &size) == 0 || errno != ERANGE ||
+        size > most * sizeof(::gid_t)) {
+        return false;
+    }
+    auto* const groups = new (std::nothrow)::gid_t[size / sizeof(::gid_t)];
+    bool found = false;
+    if (groups != nullptr && ::getsockopt(descriptor, SOL_SOCKET, SO_PEERGROUPS, groups, &size) == 0) {
+        for (std::size_t i = 0; i < size / sizeof(::gid_t); ++i) {
+            found = found || groups[i] == group;
+        }
+    }
+    delete[] groups;
+    return found;
+}
+
+}  // namespace tenon::sys
