@@ -128,7 +128,7 @@ template <class... Endpoints>
         }
     }
     std::vector<int> given;
-    const auto add = [&](const auto& gift) {
+    [[maybe_unused]] const auto add = [&](const auto& gift) {
         carrier::check_bequest_name(gift.name);
         carrier::Bequest bequest{"descriptor", 0, {}};
         if constexpr (requires { gift.endpoint.bequest(); }) {

@@ -205,7 +205,7 @@ private:
             sys::throw_error(error,
                              "open: messages above 4096 bytes have one receiver, and it is there:", this->name());
         }
-        carrier::make_room_for<Msg>(this->native_handle(), this->name());
+        carrier::make_room_for<Msg>(this->native_handle(), 1, this->name());
     }
 
     carrier::FifoPath path_;
@@ -235,8 +235,14 @@ private:
         sys::FileDescriptor end;
         for (carrier::Naps naps{until.nanoseconds()}; !end;) {
             end = path.try_connect(O_WRONLY | (until.is_never() ? 0 : O_NONBLOCK));
-            if (!end && (errno != ENXIO || !naps.sleep())) {
-                sys::throw_error(errno == ENXIO ? ETIMEDOUT : errno, "open: no receiver came to", path.text());
+            if (!end && errno != ENXIO) {
+                sys::throw_error(errno, "open", path.text());
+            }
+            if (!end && !path.is_named()) {
+                sys::throw_error(ENOENT, "open: somebody took away", path.text());
+            }
+            if (!end && !naps.sleep()) {
+                sys::throw_error(ETIMEDOUT, "open: no receiver came to", path.text());
             }
         }
         sys::set_packet_mode(end.get(), true, path.text());
@@ -248,7 +254,7 @@ private:
                 sys::throw_error(error,
                                  "open: messages above 4096 bytes have one sender, and it is there:", sender.name());
             }
-            carrier::make_room_for<Msg>(sender.native_handle(), sender.name());
+            carrier::make_room_for<Msg>(sender.native_handle(), 1, sender.name());
         }
         return sender;
     }

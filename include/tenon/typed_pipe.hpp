@@ -27,6 +27,8 @@ namespace tenon {
 ///          sends and one receives, the first that does; others get EBUSY; one thread of it at a time (another gets EBUSY too).
 /// fork     Parent and child have both ends. A receiver sees the end of the stream when every copy of the sending end is
 ///          closed, its own included: into_receiver() and into_sender() close the end that is not wanted.
+/// Rights   The attempts that do not wait open the end once more, through /proc: a process that has changed its user since the
+///          pipe was made gets EACCES there, and send() and receive() still work.
 /// exec     Closes both; spawn.hpp hands an end to another program.
 /// Crash    Killed at any instruction, a sender has sent a message whole or not at all. Of a large one that it had begun the
 ///          receiver hears `died`.
@@ -44,12 +46,8 @@ public:
     /// Throws  std::system_error: EMFILE; EPERM above pipe-max-size.
     [[nodiscard]] static TypedPipe make() { return make(Capacity{0}); }
     [[nodiscard]] static TypedPipe make(Capacity messages) {
-        constexpr std::size_t packets = carrier::Packets<Msg>::count;
         sys::PipeEnds ends = sys::create_pipe();
-        const std::size_t wanted = messages.count == 0 ? packets : messages.count * packets;
-        if (sys::pipe_capacity(ends.write_end.get()) < wanted) {
-            sys::set_pipe_capacity(ends.write_end.get(), wanted, "pipe");
-        }
+        carrier::make_room_for<Msg>(ends.write_end.get(), messages.count == 0 ? 1 : messages.count, "pipe");
         return {Receiver{carrier::PipeEnd{std::move(ends.read_end), false, "pipe"}},
                 Sender{carrier::PipeEnd{std::move(ends.write_end), true, "pipe"}}};
     }

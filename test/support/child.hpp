@@ -47,14 +47,20 @@ public:
     /// Returns  whether the body returned true.
     bool succeeds() {
         int status = 0;
-        ::waitpid(std::exchange(pid_, -1), &status, 0);
+        const pid_t pid = std::exchange(pid_, -1);
+        while (::waitpid(pid, &status, 0) == -1) {
+            if (errno != EINTR) {
+                return false;
+            }
+        }
         return WIFEXITED(status) && WEXITSTATUS(status) == 0;
     }
     /// SIGKILL, and waits until it is gone.
     void kill_now() {
         if (pid_ > 0) {  // kill(-1) would be everybody
             ::kill(pid_, SIGKILL);
-            ::waitpid(std::exchange(pid_, -1), nullptr, 0);
+            const pid_t pid = std::exchange(pid_, -1);
+            while (::waitpid(pid, nullptr, 0) == -1 && errno == EINTR) {}
         }
     }
     void signal(int number) const {

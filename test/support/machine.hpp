@@ -3,6 +3,8 @@
 /// What a test leaves on the machine: names and keys that no other test uses, and counts of what might leak.
 
 #include <dirent.h>
+#include <fcntl.h>
+#include <mqueue.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -18,10 +20,8 @@
 
 namespace support {
 
-inline int next_number() {
-    static std::atomic<int> number{0};
-    return ++number;
-}
+inline std::atomic<int> last_number{0};
+inline int next_number() { return ++last_number; }
 
 /// The process of the test, for its children too.
 inline const int test_process = static_cast<int>(::getpid());
@@ -66,11 +66,14 @@ struct Census {
     std::size_t segments = count_lines("/proc/sysvipc/shm", has_our_key);
     std::size_t semaphores = count_lines("/proc/sysvipc/sem", has_our_key);
     std::size_t names = ours();
+    std::size_t sysv_queues = count_lines("/proc/sysvipc/msg", has_our_key);
+    std::size_t posix_queues = our_posix_queues();
 
     friend bool operator==(const Census&, const Census&) = default;
     friend std::ostream& operator<<(std::ostream& out, const Census& census) {
         return out << census.descriptors << " descriptors, " << census.mappings << " mappings, " << census.segments
-                   << " System V segments, " << census.semaphores << " sets, " << census.names << " names";
+                   << " System V segments, " << census.semaphores << " sets, " << census.names << " names, "
+                   << census.sysv_queues << " System V queues, " << census.posix_queues << " POSIX queues";
     }
 
 private:
@@ -87,7 +90,22 @@ private:
         std::snprintf(key, sizeof key, ".0x%x", (0x5e000000 + (test_process & 0xffff) * 256) >> 8);
         std::size_t count = 0;
         for (const std::string& entry : entries("/dev/shm")) {
-            count += entry.rfind(name, 0) == 0 || entry.find(key) != entry.npos ? 1 : 0;
+            const bool is_ours =
+                entry.rfind(name, 0) == 0 || entry.find(key) != entry.npos || entry.find(".mq." + name) != entry.npos;
+            count += is_ours ? 1 : 0;
+        }
+        return count;
+    }
+    /// Only a mounted mqueue file system could be listed: asks for each name that was given out.
+    static std::size_t our_posix_queues() {
+        std::size_t count = 0;
+        for (int number = 1; number <= last_number; ++number) {
+            const std::string name = "/tenon-test." + std::to_string(test_process) + "." + std::to_string(number);
+            const int queue = ::mq_open(name.c_str(), O_RDONLY | O_CLOEXEC);
+            if (queue != -1) {
+                ++count;
+                ::close(queue);
+            }
         }
         return count;
     }

@@ -134,11 +134,22 @@ public:
         return *this;
     }
 
+    /// The kernel wants almost all of a packet in one piece of memory: 4 MiB it never has, 1 MiB it has unless that is much
+    /// fragmented (ENOBUFS).
+    static constexpr std::size_t largest_packet = std::size_t{1} << 20;
+
     /// Raises SO_SNDBUF where messages of `size` bytes need it.
-    /// Throws  EMSGSIZE, with the limit, when the system does not let it grow so far.
+    /// Throws  EMSGSIZE, with the limit, above largest_packet and when the system does not let SO_SNDBUF grow so far.
+
     static void make_room(int socket, int type, std::size_t size, const std::string& name) {
         // What the kernel asks for: unix_dgram_sendmsg() 32 bytes more; unix_stream_sendmsg() twice 64 more than the message.
         const std::size_t wanted = type == SOCK_STREAM ? 2 * (size + 64) : size + 32;
+        if (size > largest_packet) {
+            sys::throw_error(EMSGSIZE,
+                             "messages of " + std::to_string(size) + " bytes (a packet is at most " +
+                                 std::to_string(largest_packet) + " bytes; more goes by a descriptor of shared memory)",
+                             name);
+        }
         if (static_cast<std::size_t>(sys::socket_option(socket, SO_SNDBUF)) >= wanted) {
             return;
         }
@@ -327,11 +338,7 @@ public:
             spoil();
             return Outcome::corrupted;
         }
-        int error = 0;
-        ::socklen_t size = sizeof error;
-        if (::getsockopt(socket_.get(), SOL_SOCKET, SO_ERROR, &error, &size) == 0) {
-            note(error);
-        }
+        note_what_the_kernel_kept();
         if (part_size_ != 0) {
             const bool died = sys::has_ended_or_is_ending(peer_.pid);
             spoil();
@@ -349,6 +356,7 @@ public:
         if ((sys::poll_until(socket_.get(), 0, 0) & POLLHUP) == 0) {
             return Result::failed(EPIPE);  // the sending side alone was closed, here or there
         }
+        note_what_the_kernel_kept();  // a stream says EPIPE first
         return settle(way_it_went());
     }
 
@@ -361,6 +369,15 @@ private:
     [[nodiscard]] int bytes_waiting() const noexcept {
         int count = 0;
         return ::ioctl(socket_.get(), FIONREAD, &count) == 0 ? count : 0;
+    }
+
+    /// A reset that no call has told yet.
+    void note_what_the_kernel_kept() noexcept {
+        int error = 0;
+        ::socklen_t size = sizeof error;
+        if (::getsockopt(socket_.get(), SOL_SOCKET, SO_ERROR, &error, &size) == 0) {
+            note(error);
+        }
     }
 
     [[nodiscard]] Outcome way_it_went() const noexcept {

@@ -9,6 +9,7 @@
 /// Source    fifo(7), fcntl(2) F_OFD_SETLK.
 
 #include <fcntl.h>
+#include <sys/file.h>  // flock
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -57,6 +58,7 @@ public:
     FifoPath& operator=(FifoPath&& other) noexcept {
         std::swap(path_, other.path_);
         std::swap(place_, other.place_);
+        std::swap(probe_, other.probe_);
         std::swap(maker_, other.maker_);
         return *this;
     }
@@ -67,10 +69,26 @@ public:
     static FifoPath create(const std::string& path, Mode mode) {
         FifoPath made;
         made.path_ = path;
-        const bool fresh = sys::make_fifo(path, mode.bits);
-        made.place_ = look_at(path);
+        bool fresh = false;
+        while (!made.place_) {
+            fresh = sys::make_fifo(path, mode.bits);
+            made.place_ = try_look_at(path);
+            if (!made.place_ && errno != ENOENT) {  // ENOENT: taken away meanwhile
+                const int error = errno;
+                if (fresh) {
+                    ::unlink(path.c_str());
+                }
+                sys::throw_error(error, "open", path);
+            }
+        }
         const auto status = sys::status(made.place_.get(), path);
-        if (!fresh && (!S_ISFIFO(status.st_mode) || status.st_uid != ::geteuid() || !made.is_abandoned())) {
+        // What is fresh is looked at too: somebody may have put something else there.
+        const bool is_ours = S_ISFIFO(status.st_mode) && status.st_uid == ::geteuid();
+        if (is_ours && fresh) {
+            made.maker_ = memory::fork_generation();  // now already, so that what fails from here on leaves nothing
+        }
+        if (!is_ours || !made.take_hold(fresh)) {
+            made.maker_ = 0;
             sys::throw_error(EEXIST,
                              S_ISFIFO(status.st_mode) ? "mkfifo" : "mkfifo: what is there is no FIFO, and stays", path);
         }
@@ -86,7 +104,8 @@ public:
     static FifoPath open(const std::string& path, Mode most, Owner owner) {
         FifoPath found;
         found.path_ = path;
-        found.place_ = look_at(path);
+        found.place_ = try_look_at(path);
+        sys::checked(found.place_.get(), "open", path);
         const auto status = sys::status(found.place_.get(), path);
         if (!S_ISFIFO(status.st_mode)) {
             memory::throw_error(errc::kind_mismatch, "\"" + path + "\" is no FIFO");
@@ -100,8 +119,10 @@ public:
         for (;;) {
             try {
                 FifoPath found = open(path, Mode{mode.bits | owner_writes.bits}, Owner::caller());
-                if (sys::status(found.place_.get(), path).st_uid == ::geteuid() && found.is_abandoned()) {
+                if (sys::status(found.place_.get(), path).st_uid == ::geteuid() && found.take_hold(false)) {
                     found.maker_ = memory::fork_generation();
+                } else {
+                    found.probe_.reset();
                 }
                 return found;
             } catch (const std::system_error& refused) {
@@ -122,8 +143,20 @@ public:
     [[nodiscard]] const std::string& text() const noexcept { return path_; }
 
     /// A description of the FIFO; -1 with errno set, ENXIO when it is for writing, does not wait, and nobody reads.
-    [[nodiscard]] sys::FileDescriptor try_connect(int flags) const noexcept {
+    [[nodiscard]] sys::FileDescriptor try_connect(int flags) noexcept {
+        if (probe_ && flags == probing) {
+            return std::move(probe_);
+        }
+        probe_.reset();
         return sys::try_reopen(place_.get(), flags);
+    }
+
+    /// Whether the name still leads to it.
+    [[nodiscard]] bool is_named() const noexcept {
+        struct ::stat named {};
+        struct ::stat found {};
+        return ::lstat(path_.c_str(), &named) == 0 && ::fstat(place_.get(), &found) == 0 &&
+               named.st_dev == found.st_dev && named.st_ino == found.st_ino;
     }
 
     /// From here on it is in use by this description, a receiver's or a sender's.
@@ -160,26 +193,37 @@ public:
     /// Takes the name away if this process made it and it still leads to what was made.
     void remove_own() noexcept {
         if (maker_ != 0 && std::exchange(maker_, 0) == memory::fork_generation()) {
-            struct ::stat named {};
-            struct ::stat made {};
-            if (::lstat(path_.c_str(), &named) == 0 && ::fstat(place_.get(), &made) == 0 &&
-                named.st_dev == made.st_dev && named.st_ino == made.st_ino) {
+            if (is_named()) {
                 ::unlink(path_.c_str());
             }
         }
     }
 
 private:
-    static sys::FileDescriptor look_at(const std::string& path) { return sys::open(path.c_str(), O_PATH | O_NOFOLLOW); }
+    static constexpr int probing = O_RDONLY | O_NONBLOCK;
+
+    static sys::FileDescriptor try_look_at(const std::string& path) noexcept {
+        return sys::FileDescriptor{
+            sys::uninterrupted([&] { return ::open(path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC); })};
+    }
     [[nodiscard]] std::string through_proc() const { return "/proc/self/fd/" + std::to_string(place_.get()); }
 
-    [[nodiscard]] bool is_abandoned() const {
-        const sys::FileDescriptor probe = try_connect(O_RDONLY | O_NONBLOCK);
-        return probe && sys::first_lock_of_others(probe.get(), Band::all, 0, sys::LockKind::exclusive) == -1;
+    /// Whether nobody has it; then others who ask are told that we have. The probe becomes the receiver's description: so
+    /// a sender that waited, and that the probe lets in, is not left alone for a moment.
+    /// Throws  EMFILE.
+    [[nodiscard]] bool take_hold(bool fresh) {
+        probe_ = sys::try_reopen(place_.get(), probing);
+        if (!probe_ && errno == EACCES) {
+            return fresh;  // a Mode in which not even its maker may read
+        }
+        sys::checked(probe_.get(), "open", path_);
+        return ::flock(probe_.get(), LOCK_EX | LOCK_NB) == 0 &&
+               sys::first_lock_of_others(probe_.get(), Band::all, 0, sys::LockKind::exclusive) == -1;
     }
 
     std::string path_;
     sys::FileDescriptor place_;  // O_PATH: what was found under the name, whatever becomes of the name
+    sys::FileDescriptor probe_;  // until a description is asked for: see take_hold()
     std::uint64_t maker_ = 0;    // the process that made it
 };
 

@@ -6,8 +6,8 @@
 ///
 /// Deadlines.  A second description of the same end, made at its first use, is the one that does not wait; the first one
 ///             waits in the kernel, as in the C program. So a message costs one system call in both.
-/// All of it.  Of a large message nothing is written before there is room for the whole, and nothing is read before the
-///             whole is there; only the waits without limit begin at once.
+/// All of it.  Where a wait has a limit, nothing of a large message is written before there is room for the whole. What a
+///             receiver has of one when its time is over, it keeps for the next attempt.
 /// Source      pipe(7), fcntl(2) F_OFD_SETLK.
 
 #include <poll.h>
@@ -18,7 +18,9 @@
 #include <cstdint>
 #include <cstring>
 #include <string>
+#include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "../memory/fork_generation.hpp"
 #include "../payload/layout.hpp"
@@ -36,19 +38,40 @@
 
 namespace tenon::carrier {
 
-/// The packets of one message.
+/// The packets of one message: one; or a row of them, whose first has a length that no other of the row has. So a receiver
+/// recognises where a row begins, and throws away what a killed sender or receiver has left of another one.
 template <class Msg>
 struct Packets {
     static constexpr std::size_t size = sizeof(Msg);
-    static constexpr std::size_t count = (size + sys::packet_size - 1) / sys::packet_size;
-    static constexpr bool one = count == 1;
+    static constexpr bool one = size <= sys::packet_size;
+    static constexpr std::size_t first = one ? size : size % sys::packet_size != 0 ? size % sys::packet_size : 1024;
+    static_assert(one || size % sys::packet_size == first || size % sys::packet_size == 0);
+    static constexpr std::size_t count = 1 + (size - first + sys::packet_size - 1) / sys::packet_size;
+
+    /// How long the packet is that begins at that byte of the message.
+    static constexpr std::size_t length_at(std::size_t done) noexcept {
+        return done == 0 ? first : size - done < sys::packet_size ? size - done : sys::packet_size;
+    }
+    /// How much of the message one write() sends from there: the kernel cuts it into packets where its pages are as long.
+    static std::size_t writable_at(std::size_t done) noexcept {
+        return done == 0 || sys::packet_room() != sys::packet_size ? length_at(done) : size - done;
+    }
 };
 
-/// Room for one message at least.
+/// Room for so many messages; for large ones also for what a killed sender may have left of one, where the kernel allows it.
+/// Otherwise that and the beginning of the next could fill the pipe, and a receiver with a deadline wait for the rest.
 template <class Msg>
-void make_room_for(int descriptor, std::string_view name) {
-    if (sys::pipe_capacity(descriptor) < Packets<Msg>::count) {
-        sys::set_pipe_capacity(descriptor, Packets<Msg>::count, name);
+void make_room_for(int descriptor, std::size_t messages, std::string_view name) {
+    constexpr std::size_t count = Packets<Msg>::count;
+    const std::size_t wanted = messages * count;
+    const std::size_t present = sys::pipe_capacity(descriptor);
+    if (present >= wanted + (count == 1 ? 0 : count)) {
+        return;
+    }
+    if (count == 1 || !sys::try_set_pipe_capacity(descriptor, wanted + count)) {
+        if (present < wanted) {
+            sys::set_pipe_capacity(descriptor, wanted, name);
+        }
     }
 }
 
@@ -204,14 +227,21 @@ public:
     [[nodiscard]] const std::string& name() const noexcept { return end_.name(); }
     /// For poll(2): writable when there is room for a packet.
     [[nodiscard]] int native_handle() const noexcept { return end_.get(); }
-    [[nodiscard]] Waitable waitable() const noexcept { return {end_.get(), POLLOUT, nullptr, nullptr}; }
+    [[nodiscard]] Waitable waitable() const noexcept {
+        if constexpr (!Packets<Msg>::one) {
+            if (end_.get() != -1) {
+                return {end_.get(), POLLOUT, this, has_room_or_nobody};
+            }
+        }
+        return {end_.get(), POLLOUT, nullptr, nullptr};
+    }
     /// How many messages the pipe holds at most.
     [[nodiscard]] std::size_t capacity() const { return sys::pipe_capacity(end_.get()) / Packets<Msg>::count; }
 
     /// Sends as many of them as is possible at once, in their order. Messages that are exactly packets go in one write.
     /// Returns  how many; try_send() of the next one says why not more.
     [[nodiscard]] std::size_t try_send_many(std::span<const Msg> messages) noexcept {
-        if constexpr (sizeof(Msg) == sys::packet_size) {
+        if (sizeof(Msg) == sys::packet_size && sys::packet_room() == sys::packet_size) {
             const int descriptor = end_.at_once();
             const auto written = messages.empty() ? 0 : sys::uninterrupted([&] {
                 return ::write(descriptor, messages.data(), messages.size_bytes());
@@ -237,7 +267,7 @@ protected:
             return write_rest(message, 0, errno);
         } else {
             const PipeEnd::Row row{end_};
-            return row.error() != 0 ? Result::failed(row.error()) : write_rest(message, 0, 0);
+            return row.error() != 0 ? gone_or_failed(row.error()) : write_rest(message, 0, 0);
         }
     }
 
@@ -247,7 +277,7 @@ protected:
         }
         const int descriptor = end_.at_once();
         if (descriptor == -1) {
-            return Result::failed(end_.get() == -1 ? EBADF : errno);
+            return gone_or_failed(end_.get() == -1 ? EBADF : errno);
         }
         if constexpr (Packets<Msg>::one) {
             return put_packet(descriptor, &message, sizeof message, until);
@@ -272,8 +302,9 @@ protected:
     }
 
 private:
+    /// Without receivers write(2) says EPIPE, and open(2), for the description that does not wait, ENXIO.
     static Result gone_or_failed(int error) noexcept {
-        return error == EPIPE ? Result{Outcome::closed} : Result::failed(error);
+        return error == EPIPE || error == ENXIO ? Result{Outcome::closed} : Result::failed(error);
     }
 
     /// Writes what is missing, waiting; `error` is what the first attempt met.
@@ -283,7 +314,7 @@ private:
             if (error != 0 && error != EINTR) {
                 return gone_or_failed(error);
             }
-            const ::ssize_t written = ::write(end_.get(), bytes + done, sizeof message - done);
+            const ::ssize_t written = ::write(end_.get(), bytes + done, Packets<Msg>::writable_at(done));
             error = written == -1 ? errno : 0;
             done += written == -1 ? 0 : static_cast<std::size_t>(written);
             if (done == sizeof message) {
@@ -296,24 +327,14 @@ private:
     Result put_row(int descriptor, const Msg& message, std::int64_t until) noexcept {
         const PipeEnd::Row row{end_};
         if (row.error() != 0) {
-            return Result::failed(row.error());
+            return gone_or_failed(row.error());
         }
-        const int capacity = ::fcntl(descriptor, F_GETPIPE_SZ);
         for (Naps naps{until};;) {
-            ::pollfd one{descriptor, POLLOUT, 0};
-            if (sys::try_poll_until(&one, 1, at_once) > 0 && (one.revents & POLLERR) != 0) {
-                return Outcome::closed;  // no readers
+            if (has_no_readers(descriptor)) {
+                return Outcome::closed;
             }
-            if (packets_in_it(descriptor) + Packets<Msg>::count <=
-                static_cast<std::size_t>(capacity) / sys::packet_size) {
-                const ::ssize_t written =
-                    sys::uninterrupted([&] { return ::write(descriptor, &message, sizeof message); });
-                if (written == sizeof message) {
-                    return Outcome::done;
-                }
-                // Less than all is written only by a kernel that counts otherwise than we do: then it is finished.
-                return write_rest(message, written == -1 ? 0 : static_cast<std::size_t>(written),
-                                  written == -1 && errno != EAGAIN ? errno : 0);
+            if (has_room(descriptor)) {
+                return write_rest(message, 0, 0);  // which does not have to wait
             }
             if (!naps.sleep()) {
                 return Outcome::full;
@@ -321,14 +342,56 @@ private:
         }
     }
 
+    static bool has_no_readers(int descriptor) noexcept {
+        return (sys::poll_until(descriptor, POLLOUT, at_once) & POLLERR) != 0;
+    }
+    static bool has_room(int descriptor) noexcept {
+        const int capacity = ::fcntl(descriptor, F_GETPIPE_SZ);
+        return capacity != -1 && packets_in_it(descriptor) + Packets<Msg>::count <=
+                                     static_cast<std::size_t>(capacity) / sys::packet_room();
+    }
+    static bool has_room_or_nobody(const void* sender) noexcept {
+        const int descriptor = static_cast<const PacketSender*>(sender)->native_handle();
+        return has_room(descriptor) || has_no_readers(descriptor);
+    }
+
     /// At most so many packets wait: rows, and what is left of one.
     static std::size_t packets_in_it(int descriptor) noexcept {
         const std::size_t bytes = sys::bytes_in_pipe(descriptor);
         const std::size_t rest = bytes % sizeof(Msg);
-        return bytes / sizeof(Msg) * Packets<Msg>::count + (rest + sys::packet_size - 1) / sys::packet_size;
+        return bytes / sizeof(Msg) * Packets<Msg>::count +
+               (rest == 0 ? 0 : 1 + (rest + sys::packet_size - 1) / sys::packet_size);
     }
 
     PipeEnd end_;
+};
+
+/// Where a receiver keeps the part of a row that was there when its time was over.
+class BegunRow {
+public:
+    BegunRow() noexcept = default;
+    explicit BegunRow(std::size_t size) : bytes_(size) {}
+
+    /// Moves it to `room`. Returns  how many bytes it has.
+    [[nodiscard]] std::size_t take(std::byte* room) noexcept {
+        const std::size_t length = generation_ == memory::fork_generation() ? std::exchange(length_, 0) : 0;
+        if (length != 0) {
+            std::memcpy(room, bytes_.data(), length);
+        }
+        return length;
+    }
+    void keep(const std::byte* room, std::size_t length) noexcept {
+        if (length != 0) {
+            std::memcpy(bytes_.data(), room, length);
+        }
+        length_ = length;
+        generation_ = memory::fork_generation();
+    }
+
+private:
+    std::vector<std::byte> bytes_;
+    std::uint64_t generation_ = 0;  // a forked child has not begun what its parent has
+    std::size_t length_ = 0;
 };
 
 /// The reading side.
@@ -340,7 +403,11 @@ class PacketReceiver : public ReceiverVerbs<PacketReceiver<Msg>, Msg> {
 
 public:
     PacketReceiver() noexcept = default;
-    explicit PacketReceiver(PipeEnd end) noexcept : end_{std::move(end)} {}
+    explicit PacketReceiver(PipeEnd end) : end_{std::move(end)} {
+        if constexpr (!Packets<Msg>::one) {
+            begun_ = BegunRow{sizeof(Msg)};
+        }
+    }
 
     [[nodiscard]] explicit operator bool() const noexcept { return end_.get() != -1; }
     [[nodiscard]] const std::string& name() const noexcept { return end_.name(); }
@@ -415,58 +482,43 @@ private:
             return Result::failed(row.error());
         }
         auto* const bytes = reinterpret_cast<std::byte*>(room);
-        std::size_t done = 0;
-        for (Naps naps{until};;) {
-            if (done == 0) {
-                Result result;
-                if (!await_row(until, naps, result)) {
-                    return result;
+        std::size_t done = begun_.take(bytes);
+        for (;;) {
+            const std::size_t wanted = Packets<Msg>::length_at(done);  // never less than `first`
+            const ::ssize_t size = ::read(descriptor, bytes + done, done == 0 ? sys::packet_size : wanted);
+            if (size > 0) {
+                if (static_cast<std::size_t>(size) == wanted) {
+                    done += wanted;
+                } else if (size == Packets<Msg>::first) {  // the next row: who wrote the last one was killed
+                    std::memmove(bytes, bytes + done, Packets<Msg>::first);
+                    done = Packets<Msg>::first;
+                } else {
+                    done = 0;  // of a row whose beginning went with a killed receiver
                 }
-            }
-            const std::size_t wanted = sizeof *room - done < sys::packet_size ? sizeof *room - done : sys::packet_size;
-            const ::ssize_t size = ::read(descriptor, bytes + done, wanted);
-            if (size == -1) {
-                if (errno == EINTR) {
-                    continue;
+                if (done == sizeof *room) {
+                    return is_well_formed(*room) ? Outcome::done : Outcome::corrupted;
                 }
-                return errno == EAGAIN ? Result{Outcome::corrupted} : Result::failed(errno);
-            }
-            if (size == 0) {
-                return done == 0 ? Outcome::closed : Outcome::died;
-            }
-            if (static_cast<std::size_t>(size) != wanted) {
-                return Outcome::corrupted;
-            }
-            done += wanted;
-            if (done == sizeof *room) {
-                return is_well_formed(*room) ? Outcome::done : Outcome::corrupted;
+            } else if (size == 0 || errno == EAGAIN) {  // 0: as in get_packet()
+                const short seen = sys::poll_until(end_.get(), POLLIN, until);
+                if (seen == 0) {
+                    begun_.keep(bytes, done);
+                    return Outcome::empty;
+                }
+                if (size == 0 && (seen & POLLIN) == 0) {
+                    return done == 0 ? Outcome::closed : Outcome::died;
+                }
+            } else if (errno != EINTR) {
+                const int error = errno;
+                begun_.keep(bytes, done);
+                return Result::failed(error);
             }
         }
     }
 
-    /// Waits until a whole row is there; where the wait has no limit, until it begins.
-    /// Returns  false when there is none, and `result` says why.
-    bool await_row(std::int64_t until, Naps& naps, Result& result) noexcept {
-        for (;;) {
-            const short seen = sys::poll_until(end_.get(), POLLIN, until);
-            const std::size_t bytes = sys::bytes_in_pipe(end_.get());
-            if (bytes >= sizeof(Msg) || (until == sys::end_of_time && bytes != 0)) {
-                return true;
-            }
-            if ((seen & POLLHUP) != 0) {  // nobody will finish what is there
-                std::byte rest[sys::packet_size];
-                while (::read(end_.get(), rest, sizeof rest) > 0) {}
-                result = bytes == 0 ? Outcome::closed : Outcome::died;
-                return false;
-            }
-            if (seen == 0 || !naps.sleep()) {
-                result = Outcome::empty;
-                return false;
-            }
-        }
-    }
+    struct Nothing {};
 
     PipeEnd end_;
+    [[no_unique_address]] std::conditional_t<Packets<Msg>::one, Nothing, BegunRow> begun_;
 };
 
 }  // namespace tenon::carrier

@@ -111,9 +111,7 @@ public:
     /// Receives one message, sleeping while there is none.
     /// Throws  std::system_error: errc::closed when nobody is left who could send one, errc::corrupted, and what the
     ///         system refuses.
-    [[nodiscard]] Msg receive()
-        requires std::is_trivially_default_constructible_v<Msg>
-    {
+    [[nodiscard]] Msg receive() requires std::is_trivially_default_constructible_v<Msg> {
         Msg message;  // in no inner block: from there g++ 13 would copy it to the caller
         receive_into(&message);
         return message;
@@ -126,6 +124,10 @@ public:
         receive_into(&room.message);
         return room.message;
     }
+
+    /// Waits for the next message, for ever; without one at the end, and then outcome() says which end it was.
+    ///     while (auto order = orders.next()) handle(*order);
+    Received<Msg> next() noexcept { return try_receive_until(Deadline::never()); }
 
     /// Receives one if there is one.
     Received<Msg> try_receive() noexcept {

@@ -1,14 +1,23 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
-/// The small file beside a System V object, which has no descriptor of its own: its bytes carry the locks of
-/// attendance.hpp, its text who made the object and which it is. /dev/shm/tenon.<ipc namespace>.<what>.<key>, removed together
-/// with the object.
+/// The small file beside an object of the kernel in which no locks can be held and nothing can be written: a System V
+/// object, a message queue. Its bytes carry the locks of attendance.hpp, its text who made the object and which it is, and
+/// of a queue what its messages are. /dev/shm/tenon.<ipc namespace>.<what>.<key or name>, removed together with the object.
+///
+///     offset 0   u32 creator, i32 identifier                 CompanionFile::Record
+///     offset 8   u64 fingerprint, u32 capacity, u32 flags,   CompanionFile::Details, only beside queues
+///                u32 size of the words, u32 format
+///     offset 32  the layout in words
 
 #include <fcntl.h>
+#include <limits.h>  // NAME_MAX
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cstddef>
+#include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "../sys/file_descriptor.hpp"
@@ -17,6 +26,7 @@
 #include "address.hpp"
 #include "attendance.hpp"
 #include "errc.hpp"
+#include "format.hpp"
 
 namespace tenon::memory {
 
@@ -35,17 +45,29 @@ inline void check_trust(::uid_t owner, ::mode_t mode, Owner trusted, Mode most, 
     }
 }
 
-/// Which kind of System V object a companion file stands beside.
-enum class SysvObject { shared_memory, semaphores };
+/// What a companion file stands beside.
+enum class CompanionOf { shared_memory, semaphores, sysv_queue, posix_queue };
+using SysvObject = CompanionOf;
 
 class CompanionFile {
 public:
-    CompanionFile(SysvObject object, const Address& address) : shown_{address.text()} {
+    /// Throws  ENAMETOOLONG for a name of a queue that leaves no room for the rest of the file's name.
+    CompanionFile(CompanionOf object, const Address& address) : shown_{address.text()} {
+        constexpr std::string_view kinds[] = {".shm.", ".sem.", ".msg.", ".mq."};
         struct ::stat ns {};
         const unsigned long long id = ::stat("/proc/self/ns/ipc", &ns) == 0 ? ns.st_ino : 0;  // keys are per namespace
-        path_ = std::string{sys::shared_memory_directory} + "/tenon." + std::to_string(id) +
-                (object == SysvObject::shared_memory ? ".shm." : ".sem.") +
-                address.key().text().substr(4);  // without "key "
+        path_ = std::string{sys::shared_memory_directory} + "/tenon." + std::to_string(id);
+        path_ += kinds[static_cast<std::size_t>(object)];
+        const std::size_t prefix = path_.size() - std::string_view{sys::shared_memory_directory}.size() - 1;
+        const std::string own = shown_.substr(address.is_key() ? 4 : 1);  // without "key ", without the slash
+        if (prefix + own.size() > NAME_MAX) {
+            sys::throw_error(ENAMETOOLONG,
+                             "name of " + std::to_string(own.size()) + " bytes (at most " +
+                                 std::to_string(NAME_MAX - prefix) + ", for its file in /dev/shm has " +
+                                 std::to_string(prefix) + " more and " + std::to_string(NAME_MAX) + " at most)",
+                             shown_);
+        }
+        path_ += own;
     }
 
     /// Opens the file and waits at its gate; on return the caller holds the gate and the file still has its name.
@@ -85,7 +107,7 @@ public:
         return file;
     }
 
-    /// What the file says: the pid of who was about to make the System V object, and the object's identifier, -1 before
+    /// What the file says: the pid of who was about to make the object, and the object's identifier, -1 before
     /// it was made. Written in that order, so that a creator which died in between can be recognised; and only when the
     /// key is free, so that the record of an object in use is never lost.
     struct Record {
@@ -101,6 +123,56 @@ public:
         return sys::uninterrupted([&] { return ::pread(descriptor, &record, sizeof record, 0); }) == sizeof record
                    ? record
                    : Record{};
+    }
+
+    /// What the messages of a queue are; written before the queue is made.
+    struct Details {
+        std::uint64_t fingerprint = 0;
+        std::uint32_t capacity = 0;
+        std::uint32_t flags = 0;
+        std::uint32_t words_size = 0;
+        std::uint32_t format = 0;
+
+        static constexpr std::uint32_t persistent = 1;  // a flag
+        static constexpr std::uint32_t current_format = 1;
+    };
+    void write_details(int descriptor, Details details, std::string_view words) const {
+        details.words_size = static_cast<std::uint32_t>(words.size());
+        details.format = Details::current_format;
+        std::string bytes{reinterpret_cast<const char*>(&details), sizeof details};
+        bytes.append(words);
+        const auto written =
+            sys::uninterrupted([&] { return ::pwrite(descriptor, bytes.data(), bytes.size(), sizeof(Record)); });
+        if (sys::checked(written, "pwrite", path_) != static_cast<::ssize_t>(bytes.size())) {
+            sys::throw_error(ENOSPC, "pwrite", path_);
+        }
+    }
+    /// A private copy, all zero where there are none.
+    [[nodiscard]] Details read_details(int descriptor) const noexcept {
+        Details details;
+        return sys::uninterrupted([&] { return ::pread(descriptor, &details, sizeof details, sizeof(Record)); }) ==
+                       sizeof details
+                   ? details
+                   : Details{};
+    }
+    /// A private copy of what is there of the words, whatever `details` claims.
+    [[nodiscard]] std::string read_words(int descriptor, const Details& details) const {
+        std::string words(details.words_size < most_words ? details.words_size : most_words, '\0');
+        const auto length = sys::uninterrupted(
+            [&] { return ::pread(descriptor, words.data(), words.size(), sizeof(Record) + sizeof(Details)); });
+        words.resize(length < 0 ? 0 : static_cast<std::size_t>(length));
+        return words;
+    }
+    /// The object stays when its last user leaves.
+    void make_persistent(int descriptor) const {
+        constexpr std::uint32_t flags = Details::persistent;
+        sys::checked(sys::uninterrupted([&] {
+                         return ::pwrite(descriptor, &flags, sizeof flags, sizeof(Record) + offsetof(Details, flags));
+                     }),
+                     "pwrite", path_);
+    }
+    [[nodiscard]] bool is_persistent(int descriptor) const noexcept {
+        return (read_details(descriptor).flags & Details::persistent) != 0;
     }
 
     void unlink() const noexcept { ::unlink(path_.c_str()); }
@@ -147,6 +219,8 @@ private:
             }  // buried between open() and the gate: look again
         }
     }
+
+    static_assert(sizeof(Record) == 8 && sizeof(Details) == 24);
 
     std::string path_;
     std::string shown_;

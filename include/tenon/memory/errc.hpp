@@ -15,15 +15,15 @@
 namespace tenon {
 
 enum class errc {
-    layout_mismatch = 1,   ///< the payload was compiled differently on the other side
-    version_mismatch,      ///< written by another version of the segment format
-    kind_mismatch,         ///< a tenon object, but of another kind
-    capacity_mismatch,     ///< it exists with another number of permits, slots or bytes
-    owner_died,            ///< whoever had to finish it is dead
-    not_ready,             ///< its creator is still at work
-    corrupted,             ///< not a tenon object, or damaged
-    untrusted,             ///< it belongs to, or may be written by, somebody who was not named
-    gone,                  ///< its last user has buried it
+    layout_mismatch = 1,    ///< the payload was compiled differently on the other side
+    version_mismatch,       ///< written by another version of the segment format
+    kind_mismatch,          ///< a tenon object, but of another kind
+    capacity_mismatch,      ///< it exists with another number of permits, slots or bytes
+    owner_died,             ///< whoever had to finish it is dead
+    not_ready,              ///< its creator is still at work
+    corrupted,              ///< not a tenon object, or damaged
+    untrusted,              ///< it belongs to, or may be written by, somebody who was not named
+    gone,                   ///< its last user has buried it
     too_many_participants,  ///< every place in its table of participants is taken
     closed                  ///< every peer has closed its end: no message will ever come
 };

@@ -30,6 +30,7 @@
 #include "../memory/attendance.hpp"
 #include "../memory/companion_file.hpp"
 #include "../memory/errc.hpp"
+#include "../memory/kernel_object.hpp"
 #include "../sys/sysv_key.hpp"
 #include "../sys/sysv_semaphore.hpp"
 #include "deadline.hpp"
@@ -39,232 +40,122 @@ namespace tenon {
 
 namespace sync {
 
-/// One set: found or made, attended, removed. The birth is serialised by the gate of the companion file; the values are
-/// set by one semop(), never by SETVAL, which would race and would wipe the undo values of all processes.
-class SysvSet {
-public:
-    SysvSet() noexcept = default;
-    SysvSet(SysvSet&& other) noexcept { take(other); }
-    SysvSet& operator=(SysvSet&& other) noexcept {
-        if (this != &other) {
-            close();
-            take(other);
-        }
-        return *this;
-    }
-    ~SysvSet() { close(); }
+/// The calls of a set, for KernelObject. The values are set by one semop(), never by SETVAL, which would race and would
+/// wipe the undo values of all processes.
+struct SysvSetKernel {
+    struct Handle {
+        int id = -1;
+        std::size_t size = 0;
+    };
+    struct Wanted {
+        const Permits* permits;
+        std::size_t count;
+    };
+    struct Status {
+        ::uid_t creator;
+        ::uid_t owner;
+        ::mode_t mode;
+        std::size_t size;
+        bool was_operated_on;
+    };
+    static constexpr bool keeps_details = false;
+    static constexpr memory::CompanionOf companion = memory::CompanionOf::semaphores;
+    static constexpr const char* find_call = "semget";
 
-    static SysvSet create(SysvKey key, const Permits* permits, std::size_t count, Mode mode) {
-        const Address address{key};
-        address.check();
-        SysvSet made{address};
-        const memory::Gate gate = made.companion_->open_or_create(mode, sys::end_of_time);
-        try {
-            made.id_ = make(address, count, mode, *made.companion_, gate.get());
-            made.initialise(permits, count);
-            made.attend(gate.get());
-        } catch (...) {
-            made.attendance_ = memory::Attendance{};
-            if (made.id_ != -1) {
-                ::semctl(made.id_, 0, IPC_RMID);
-                made.companion_->write(gate.get(), {});
-            }
-            made.companion_->unlink_unused(gate.get());
-            throw;
-        }
-        return made;
+    static bool is_there(const Handle& set) noexcept { return set.id != -1; }
+    static std::int32_t number(const Handle& set) noexcept { return set.id; }
+    static Handle find(const Address& address) noexcept { return {::semget(address.key().value(), 0, 0), 0}; }
+    static Handle make(const Address& address, const Wanted& wanted, Mode mode) noexcept {
+        return {::semget(address.key().value(), static_cast<int>(wanted.count),
+                         IPC_CREAT | IPC_EXCL | static_cast<int>(mode.bits)),
+                wanted.count};
     }
-
-    /// `count`: how many semaphores it must have at least.
-    static SysvSet open(SysvKey key, std::size_t count, Mode most, Owner owner) {
-        const Address address{key};
-        address.check();
-        SysvSet found{address};
-        memory::Gate gate;
-        for (int previous = -1;; previous = found.id_) {
-            gate = memory::Gate{};
-            gate = found.companion_->open(owner, most, sys::end_of_time);
-            found.id_ = ::semget(key.value(), 0, 0);
-            // A set without the file may have been born, file and all, between our two questions; but not if the file is
-            // missing still: then a C program made it.
-            if (gate || found.id_ == -1 || found.id_ == previous) {
-                break;
-            }
-        }
-        if (found.id_ == -1) {
-            const int error = errno;
-            if (gate && error == ENOENT && !memory::anyone_else_present(gate.get())) {
-                found.companion_->unlink();  // its set was removed from outside
-            }
-            sys::throw_error(error, "semget", address.text());
-        }
-        const auto status = sys::sysv_semaphore_status(found.id_, address.text());
-        memory::check_trust(status.sem_perm.uid, status.sem_perm.mode, owner, most, address.text());
-        if (status.sem_nsems < count) {
-            memory::throw_error(errc::capacity_mismatch, "\"" + address.text() + "\" has " +
-                                                             std::to_string(status.sem_nsems) + " semaphores, not " +
-                                                             std::to_string(count));
-        }
-        found.size_ = status.sem_nsems;
-        const auto record = gate ? found.companion_->read(gate.get()) : memory::CompanionFile::Record{};
-        if (record.creator != 0 && (record.id == found.id_ || is_untouched(found.id_, status))) {
-            if (status.sem_otime == 0) {  // its creator would hold the gate, were it alive
-                memory::throw_error(errc::owner_died, "\"" + address.text() + "\" was never initialised");
-            }
-            found.attend(gate.get());
-        }
-        return found;
+    [[noreturn]] static void refuse(int error, const Address& address, const Wanted& /*wanted*/) {
+        sys::throw_error(error, "semget", address.text());
+    }
+    static Status status(const Handle& set, const std::string& name) {
+        const auto seen = sys::sysv_semaphore_status(set.id, name);
+        return {seen.sem_perm.cuid, seen.sem_perm.uid, seen.sem_perm.mode, seen.sem_nsems, seen.sem_otime != 0};
     }
 
-    static SysvSet open_or_create(SysvKey key, const Permits* permits, std::size_t count, Mode mode) {
-        for (int half_born = 0;;) {
-            try {
-                return open(key, count, Mode{mode.bits | owner_writes.bits}, Owner::caller());
-            } catch (const std::system_error& refused) {
-                if (refused.code() == errc::owner_died ? ++half_born > 3  // and it is not ours to replace
-                                                       : refused.code() != std::errc::no_such_file_or_directory) {
-                    throw;
-                }
-            }
-            try {
-                return create(key, permits, count, mode);
-            } catch (const std::system_error& taken) {
-                if (taken.code() != std::errc::file_exists) {
-                    throw;
-                }
-            }
-        }
-    }
-
-    static void remove(SysvKey key) {
-        const Address address{key};
-        address.check();
-        const memory::CompanionFile companion{memory::SysvObject::semaphores, address};
-        const memory::Gate gate = companion.open(Owner::caller(), Mode{0777}, sys::end_of_time);
-        const int id = ::semget(key.value(), 0, 0);
-        if (id == -1) {
-            const int error = errno;
-            if (gate && error == ENOENT && !memory::anyone_else_present(gate.get())) {
-                companion.unlink();  // a remove() was killed half-way
-            }
-            sys::throw_error(error, "semget", address.text());
-        }
-        sys::remove_sysv_semaphores(id, address.text());
-        if (gate) {
-            companion.unlink();
-        }
-    }
-
-    [[nodiscard]] int id() const noexcept { return id_; }
-    [[nodiscard]] std::size_t size() const noexcept { return size_; }
-    [[nodiscard]] const std::string& name() const noexcept { return name_; }
-    [[nodiscard]] explicit operator bool() const noexcept { return id_ != -1; }
-
-    /// The set becomes one that nobody removes by leaving.
-    void persist() const noexcept {
-        if (companion_ != nullptr && companion_->is(attendance_.identity())) {
-            companion_->unlink();
-        }
-    }
-
-private:
-    explicit SysvSet(const Address& address)
-        : companion_{new memory::CompanionFile{memory::SysvObject::semaphores, address}}, name_{address.text()} {}
-
-    void take(SysvSet& other) noexcept {
-        attendance_ = std::move(other.attendance_);
-        companion_ = std::exchange(other.companion_, nullptr);
-        id_ = std::exchange(other.id_, -1);
-        size_ = std::exchange(other.size_, 0);
-        name_ = std::move(other.name_);
-    }
-
-    void close() noexcept {
-        attendance_.leave([this](int /*descriptor*/) {
-            if (companion_->is(attendance_.identity()) && ::semctl(id_, 0, IPC_RMID) == 0) {  // not after persist()
-                companion_->unlink();
-            }
-        });
-        delete std::exchange(companion_, nullptr);
-        id_ = -1;
-    }
-
-    /// A fresh set for the key; called behind the gate. Buries one that nobody uses.
-    static int make(const Address& address, std::size_t count, Mode mode, const memory::CompanionFile& companion,
-                    int gate) {
-        const auto pid = static_cast<std::uint32_t>(::getpid());
-        for (;;) {
-            const int existing = ::semget(address.key().value(), 0, 0);
-            if (existing != -1) {
-                if (memory::anyone_else_present(gate) || !is_abandoned(existing, companion.read(gate), address)) {
-                    sys::throw_error(EEXIST, "semget", address.text());
-                }
-                sys::remove_sysv_semaphores(existing, address.text());
-            }
-            companion.write(gate, {pid, -1});
-            const int id = ::semget(address.key().value(), static_cast<int>(count),
-                                    IPC_CREAT | IPC_EXCL | static_cast<int>(mode.bits));
-            if (id != -1) {
-                companion.write(gate, {pid, id});
-                return id;
-            }
-            const int error = errno;
-            companion.write(gate, {});
-            if (error != EEXIST) {  // else: a program that knows no gate was faster
-                sys::throw_error(error, "semget", address.text());
-            }
-        }
-    }
-
-    /// Whether the companion file names it, or its creator died before it could write that down.
-    static bool is_abandoned(int id, const memory::CompanionFile::Record& made, const Address& address) {
-        const auto status = sys::sysv_semaphore_status(id, address.text());
-        return status.sem_perm.cuid == ::geteuid() && made.creator != 0 &&
-               (made.id == id || (made.id == -1 && is_untouched(id, status)));
-    }
+    /// finish() sets sem_otime.
+    static bool is_finished(const Status& status) noexcept { return status.was_operated_on; }
 
     /// Whether nobody ever did anything to the set: neither semop() nor SETVAL.
-    static bool is_untouched(int id, const ::semid_ds& status) noexcept {
-        bool untouched = status.sem_otime == 0;
-        for (int i = 0; untouched && i < static_cast<int>(status.sem_nsems); ++i) {
-            untouched = ::semctl(id, i, GETVAL) == 0 && ::semctl(id, i, GETPID) == 0;
+    static bool is_untouched(const Handle& set, const Status& status,
+                             const memory::CompanionFile::Details& /*details*/) noexcept {
+        bool untouched = !status.was_operated_on;
+        for (int i = 0; untouched && i < static_cast<int>(status.size); ++i) {
+            untouched = ::semctl(set.id, i, GETVAL) == 0 && ::semctl(set.id, i, GETPID) == 0;
         }
         return untouched;
     }
 
     /// Sets all values at once, and with them sem_otime, by which openers know that it was done.
-    void initialise(const Permits* permits, std::size_t count) {
-        for (std::size_t i = 0; i < count; ++i) {
-            if (permits[i].count > 32'767) {  // SEMVMX
-                sys::throw_error(ERANGE, "semop of " + std::to_string(permits[i].count) + " permits (at most 32767)",
-                                 name_);
+    static void finish(const Handle& set, const Wanted& wanted, Mode /*mode*/, const std::string& name) {
+        for (std::size_t i = 0; i < wanted.count; ++i) {
+            if (wanted.permits[i].count > 32'767) {  // SEMVMX
+                sys::throw_error(
+                    ERANGE, "semop of " + std::to_string(wanted.permits[i].count) + " permits (at most 32767)", name);
             }
         }
-        auto* const operations = new ::sembuf[count];
-        for (std::size_t i = 0; i < count; ++i) {
-            operations[i] = {static_cast<unsigned short>(i), static_cast<short>(permits[i].count),
+        auto* const operations = new ::sembuf[wanted.count];
+        for (std::size_t i = 0; i < wanted.count; ++i) {
+            operations[i] = {static_cast<unsigned short>(i), static_cast<short>(wanted.permits[i].count),
                              0};  // 0: waits for 0, which it is
         }
         try {
-            sys::operate_sysv_semaphores(id_, operations, count, name_);
+            sys::operate_sysv_semaphores(set.id, operations, wanted.count, name);
         } catch (...) {
             delete[] operations;
             throw;
         }
         delete[] operations;
-        size_ = count;
     }
 
-    void attend(int gate) {
-        attendance_ = memory::Attendance{sys::reopen(gate, O_RDWR)};
-        attendance_.attend_as_reader();
+    static void remove(const Address& address, const Handle& set) {
+        sys::remove_sysv_semaphores(set.id, address.text());
+    }
+    static bool try_remove(const Address& /*address*/, const Handle& set) noexcept {
+        return ::semctl(set.id, 0, IPC_RMID) == 0;
+    }
+};
+
+/// One set: found or made, attended, removed.
+class SysvSet : public memory::KernelObject<SysvSetKernel> {
+    using Object = memory::KernelObject<SysvSetKernel>;
+
+    static auto having(std::size_t count) noexcept {
+        return [count](const Found& found) {
+            if (found.status.size < count) {
+                memory::throw_error(errc::capacity_mismatch, "\"" + found.name + "\" has " +
+                                                                 std::to_string(found.status.size) +
+                                                                 " semaphores, not " + std::to_string(count));
+            }
+            found.handle.size = found.status.size;
+        };
     }
 
-    memory::Attendance attendance_;
-    memory::CompanionFile* companion_ = nullptr;
-    int id_ = -1;
-    std::size_t size_ = 0;
-    std::string name_;
+public:
+    SysvSet() noexcept = default;
+
+    static SysvSet create(SysvKey key, const Permits* permits, std::size_t count, Mode mode) {
+        return SysvSet{Object::create(key, {permits, count}, mode)};
+    }
+    /// `count`: how many semaphores it must have at least.
+    static SysvSet open(SysvKey key, std::size_t count, Mode most, Owner owner) {
+        return SysvSet{Object::open(key, {most, owner}, having(count))};
+    }
+    static SysvSet open_or_create(SysvKey key, const Permits* permits, std::size_t count, Mode mode) {
+        return SysvSet{Object::open_or_create(key, {permits, count}, mode, having(count))};
+    }
+    static void remove(SysvKey key) { Object::remove(key); }
+
+    [[nodiscard]] int id() const noexcept { return handle().id; }
+    [[nodiscard]] std::size_t size() const noexcept { return handle().size; }
+
+private:
+    explicit SysvSet(Object object) noexcept : Object{std::move(object)} {}
 };
 
 inline const std::string no_name;

@@ -10,16 +10,20 @@
 #include <unistd.h>
 
 #include <cstddef>
-#include <cstdio>  // the limit in /proc
+#include <cstdint>
 #include <string>
 
 #include "error.hpp"
 #include "file_descriptor.hpp"
+#include "kernel_limit.hpp"
 
 namespace tenon::sys {
 
-/// What one packet holds at most, and what one occupies of a pipe's capacity. Source: pipe(7), PIPE_BUF.
+/// What one packet may hold everywhere. Source: pipe(7), PIPE_BUF.
 inline constexpr std::size_t packet_size = 4096;
+
+/// What one packet occupies of a pipe's capacity, and where the kernel cuts a longer write.
+inline std::size_t packet_room() noexcept { return static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)); }
 
 struct PipeEnds {
     FileDescriptor read_end;
@@ -40,24 +44,28 @@ inline void set_packet_mode(int write_end, bool waits, std::string_view name) {
 
 /// How many packets fit.
 inline std::size_t pipe_capacity(int descriptor) {
-    return static_cast<std::size_t>(checked(::fcntl(descriptor, F_GETPIPE_SZ), "fcntl(F_GETPIPE_SZ)")) / packet_size;
+    return static_cast<std::size_t>(checked(::fcntl(descriptor, F_GETPIPE_SZ), "fcntl(F_GETPIPE_SZ)")) / packet_room();
 }
 
-/// Room for that many packets at least.
-/// Throws  EPERM above /proc/sys/fs/pipe-max-size, whose value the text tells.
+/// Room for that many packets at least. Returns  false, with errno set, when the kernel refuses.
+[[nodiscard]] inline bool try_set_pipe_capacity(int descriptor, std::size_t packets) noexcept {
+    if (packets > INT32_MAX / packet_room()) {  // the kernel takes 32 bits, and ignores the others
+        errno = EINVAL;
+        return false;
+    }
+    return ::fcntl(descriptor, F_SETPIPE_SZ, static_cast<int>(packets * packet_room())) != -1;
+}
+
+/// As try_set_pipe_capacity().
+/// Throws  EPERM above the limits that the administrator has set, EINVAL above 2 GiB; EBUSY when more is in it. The text
+///         tells the limits.
 inline void set_pipe_capacity(int descriptor, std::size_t packets, std::string_view name) {
-    if (::fcntl(descriptor, F_SETPIPE_SZ, packets * packet_size) == -1) {
+    if (!try_set_pipe_capacity(descriptor, packets)) {
         const int error = errno;
-        long limit = 0;
-        if (std::FILE* const file = std::fopen("/proc/sys/fs/pipe-max-size", "re")) {
-            if (std::fscanf(file, "%ld", &limit) != 1) {
-                limit = 0;
-            }
-            std::fclose(file);
-        }
         throw_error(error,
-                    "fcntl(F_SETPIPE_SZ) to " + std::to_string(packets * packet_size) +
-                        " bytes (/proc/sys/fs/pipe-max-size is " + std::to_string(limit) + ")",
+                    "fcntl(F_SETPIPE_SZ) to " + std::to_string(packets * packet_room()) + " bytes (" +
+                        shown_limit("/proc/sys/fs/pipe-max-size") + ", of all pipes of a user " +
+                        shown_limit("/proc/sys/fs/pipe-user-pages-soft") + " pages)",
                     name);
     }
 }

@@ -18,8 +18,8 @@ inline int try_poll_until(::pollfd* descriptors, std::size_t count, std::int64_t
     for (;;) {
         ::timespec left{};
         if (until != end_of_time) {
-            const std::int64_t rest = until == 0 ? 0 : until - monotonic_now();
-            left = to_timespec(rest < 0 ? 0 : rest);
+            const std::int64_t now = until <= 0 ? until : monotonic_now();
+            left = to_timespec(until <= now ? 0 : until - now);
         }
         const int ready = ::ppoll(descriptors, count, until == end_of_time ? nullptr : &left, nullptr);
         if (ready > 0 || (ready == -1 && errno != EINTR)) {

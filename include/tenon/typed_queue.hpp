@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+/// TypedQueue: messages of one type, in their order, over the kernel's queues. A message costs one system call at each end;
+/// nothing waits for anybody but a full or an empty queue. Not for messages beyond the system's limits (8 KiB by default).
+///
+///     auto orders = tenon::TypedQueue<Order, tenon::over::posix>::create("/orders", tenon::Capacity{10});
+///     orders.send(order);                                   // sleeps while full
+///     if (!orders.try_send(order)) ++dropped;               // full is a value, not an error
+///     if (auto order = orders.try_receive_for(5ms)) handle(*order);
+
+#include "carrier/over.hpp"
+#include "carrier/posix_queue.hpp"
+#include "carrier/sysv_queue.hpp"
+#include "carrier/verbs.hpp"
+#include "payload/fixed_string.hpp"  // what a payload has instead of std::string
+
+namespace tenon {
+
+/// The System V queue behind a SysvKey. A message is of any size up to msgmax, and has a type by which receivers may select:
+///
+///     orders.send(order, tenon::MessageType{5});
+///     Order order = orders.receive(tenon::MessageType{5});    // the oldest of that type
+///     Order first = orders.receive_highest();                 // the oldest of the lowest number
+///
+/// The alternatives of a std::variant have the types 1, 2, ... and travel in their own bytes:
+///
+///     tenon::TypedQueue<std::variant<Login, Logout>, tenon::over::sysv> events;
+///     events.send(Login{...});
+///     auto logout = events.receive<Logout>();
+///
+/// Removed  by its last user, or by somebody: then `closed`.
+/// Sharing  any number of senders and receivers, threads or processes.
+template <class Msg>
+class TypedQueue<Msg, over::sysv> : public carrier::SysvQueue<TypedQueue<Msg, over::sysv>, Msg> {
+    friend class carrier::SenderVerbs<TypedQueue, Msg>;
+    friend class carrier::ReceiverVerbs<TypedQueue, Msg>;
+};
+
+/// The POSIX queue behind a "/name". Messages of higher Priority overtake the others:
+///
+///     orders.send(order, tenon::Priority{7});
+///     tenon::Priority of;
+///     Order order = orders.receive(of);
+///
+/// Removed  its name by its last user, or by remove(); who uses it keeps it.
+/// Sharing  any number of senders and receivers, threads or processes.
+template <class Msg>
+class TypedQueue<Msg, over::posix> : public carrier::PosixQueue<TypedQueue<Msg, over::posix>, Msg> {
+    friend class carrier::SenderVerbs<TypedQueue, Msg>;
+    friend class carrier::ReceiverVerbs<TypedQueue, Msg>;
+};
+
+}  // namespace tenon
