@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSL-1.0
-# Counting what does not depend on the clock. Sourced by `instructions` and `sysv_semaphore`.
+# Counting what does not depend on the clock. Sourced by `instructions`, `sysv_semaphore` and `zero_cost`.
 
 # need TOOL...: ends the script when one is missing.
 need() {
@@ -35,4 +35,18 @@ instructions_of() {
 # per_turn SMALL LARGE TURNS: what one turn adds, two digits.
 per_turn() {
     awk "BEGIN { printf \"%.2f\", ($2 - $1) / $3 }"
+}
+
+# calls_of COMMAND...: lines "name count", sorted.
+calls_of() {
+    strace -f -c -o /dev/fd/3 "$@" 3>&1 >/dev/null |
+        awk '$4 ~ /^[0-9]+$/ && $NF != "total" { print $NF, $4 }' | sort
+}
+
+# calls_added TURNS COMMAND...: "name count" of what so many more turns call; the command takes their number last.
+calls_added() {
+    added=$1
+    shift
+    { calls_of "$@" $added | sed 's/ / -/'; calls_of "$@" $((2 * added)); } |
+        awk '{ sum[$1] += $2 } END { for (name in sum) if (sum[name] != 0) print name, sum[name] }' | sort
 }
