@@ -9,11 +9,26 @@ import pathlib, re, subprocess, sys, tempfile
 PRELUDE = '''
 #include <chrono>
 #include <iostream>
+#include <unistd.h>
+#include <variant>
 #include <tenon/semaphore_guard.hpp>
 #include <tenon/shared_object.hpp>
+#include <tenon/spawn.hpp>
+#include <tenon/typed_fifo.hpp>
+#include <tenon/typed_pipe.hpp>
+#include <tenon/typed_queue.hpp>
+#include <tenon/typed_socket.hpp>
+#include <tenon/wait_any.hpp>
 using namespace std::chrono_literals;
 struct Telemetry { std::uint64_t tick; double position[3]; tenon::FixedString<32> source; };
 struct Order { std::uint64_t id; double price; };
+struct Request { std::uint64_t id; };
+struct Answer { std::uint64_t id; double price; };
+struct Frame { std::uint64_t number; tenon::PassedFd pixels; };
+struct Login { tenon::FixedString<16> user; };
+struct Logout { tenon::FixedString<16> user; };
+template <class Msg> void handle(const Msg&) {}
+inline void idle() {}
 class Money {
 public:
     std::int64_t cents() const { return cents_; }
@@ -32,23 +47,27 @@ failures = 0
 
 with tempfile.TemporaryDirectory() as place:
     place = pathlib.Path(place)
-    programs = []
+    programs, parts = [], {True: [], False: []}
     for number, (scope, code) in enumerate(blocks):
         named = re.match(r'// (\w+)\.cpp\n', code)
-        name = named.group(1) if named else f'fragment{number}'
-        if not named:
-            code = PRELUDE + (code if scope else f'void fragment() {{\n{code}}}\n') + 'int main() {}\n'
+        if named:
+            programs.append((named.group(1), code))
+            continue
+        body = f'#line 1 "README.md, C++ block {number}"\n{code}'
+        parts[bool(scope)].append(body if scope else f'void fragment{number}() {{\n{body}}}\n')
+    # The fragments are one file: the headers are read once.
+    programs.append(('fragments', PRELUDE + ''.join(parts[True] + parts[False]) + 'int main() {}\n'))
+    for name, code in programs:
         source = place / f'{name}.cpp'
         source.write_text(code)
-        built = subprocess.run([*compiler, *flags, '-O1', source, '-o', place / name], stderr=subprocess.PIPE, text=True)
-        print(f'block {number} ({name}):', 'compiles' if built.returncode == 0 else built.stderr)
+        built = subprocess.run([*compiler, *flags, source, '-o', place / name], stderr=subprocess.PIPE, text=True)
+        print(f'{name}:', 'compiles' if built.returncode == 0 else built.stderr)
         failures += built.returncode != 0
-        if named:
-            programs.append(name)
+    programs = [name for name, code in programs[:-1]]
     if programs != ['writer', 'reader']:
         sys.exit(f'expected the programs writer and reader, found {programs}')
     if failures:
-        sys.exit(f'{failures} blocks of README.md do not compile')
+        sys.exit('README.md does not compile')
     for first, second in (programs, programs[::-1]):
         # nothing of another run may be in the way: the object is this test's own
         here = {'writer': None, 'reader': None}
