@@ -3,20 +3,11 @@
 /// Everything that carries messages, each as one small adapter, and what the suites over them share. A new carrier joins by
 /// an adapter here, and by its name in the lists at the end.
 
-#include <fcntl.h>
-#include <grp.h>
-#include <signal.h>
-#include <sys/mman.h>
-#include <sys/time.h>
-#include <unistd.h>
-
 #include <array>
-#include <atomic>
 #include <boost/mpl/list.hpp>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
 #include <fstream>
 #include <string>
 #include <thread>
@@ -27,6 +18,7 @@
 #include "support/child.hpp"
 #include "support/errors.hpp"
 #include "support/machine.hpp"
+#include "support/messages.hpp"
 #include "tenon/carrier/outcome.hpp"
 #include "tenon/carrier/verbs.hpp"
 #include "tenon/typed_fifo.hpp"
@@ -41,51 +33,8 @@ using tenon::Outcome;
 
 // ---- Messages ----
 
-/// A message of exactly that many bytes, all of which follow from who sent it as which one.
-template <std::size_t size>
-struct Sized {
-    std::array<std::uint8_t, size> bytes;
-
-    static Sized of(std::uint32_t sender, std::uint32_t number) noexcept {
-        Sized result;
-        result.fill(sender, number);
-        return result;
-    }
-    void fill(std::uint32_t sender, std::uint32_t number) noexcept {
-        for (std::size_t i = 0; i < size; ++i) {
-            bytes[i] = byte_at(i, sender, number);
-        }
-    }
-    [[nodiscard]] std::uint32_t sender() const noexcept { return size < 8 ? 0 : word_at(0); }
-    [[nodiscard]] std::uint32_t number() const noexcept { return size < 8 ? bytes[0] : word_at(4); }
-    /// Whether every byte is of one and the same message.
-    [[nodiscard]] bool is_whole() const noexcept { return is(sender(), number()); }
-    [[nodiscard]] bool is(std::uint32_t from, std::uint32_t which) const noexcept {
-        for (std::size_t i = 0; i < size; ++i) {
-            if (bytes[i] != byte_at(i, from, which)) {
-                return false;
-            }
-        }
-        return true;
-    }
-
-private:
-    static std::uint8_t byte_at(std::size_t i, std::uint32_t sender, std::uint32_t number) noexcept {
-        if (size < 8) {
-            return static_cast<std::uint8_t>(number + i);
-        }
-        return i < 4   ? static_cast<std::uint8_t>(sender >> 8 * i)
-               : i < 8 ? static_cast<std::uint8_t>(number >> 8 * (i - 4))
-                       : static_cast<std::uint8_t>(sender * 31 + number * 7 + i * 13 + (i >> 8));
-    }
-    [[nodiscard]] std::uint32_t word_at(std::size_t at) const noexcept {
-        std::uint32_t word = 0;
-        for (std::size_t i = 4; i-- > 0;) {
-            word = word << 8 | bytes[(at + i) % size];
-        }
-        return word;
-    }
-};
+using support::Sized;
+using support::Tally;
 
 using Byte = Sized<1>;
 using Note = Sized<64>;
@@ -142,6 +91,24 @@ struct Line {
     In receiver;
 };
 
+/// A meeting of two ends that were made together: both are inherited.
+template <class Both>
+class InheritedLine {
+public:
+    explicit InheritedLine(Both line) : line_{std::move(line)} {}
+    auto sender() {
+        line_.receiver = {};
+        return std::move(line_.sender);
+    }
+    auto receiver() {
+        line_.sender = {};
+        return std::move(line_.receiver);
+    }
+
+private:
+    Both line_;
+};
+
 /// At that value of the setting the largest message has so many bytes.
 struct Limit {
     const char* setting;
@@ -162,9 +129,9 @@ inline std::string unique_path() { return "/dev/shm" + support::unique_name(); }
 
 // ---- The adapters ----
 
-struct Pipe {
+/// What packets in a pipe are to those who use them, whether it has a name or not.
+struct Packets {
     static constexpr bool is_shared = true;
-    static constexpr bool has_name = false;
     static constexpr bool tells_of_peers = true;
     static constexpr Outcome unread = Outcome::closed;
     static constexpr Outcome death = Outcome::closed;
@@ -172,7 +139,10 @@ struct Pipe {
     using LargeMessage = Large;
     // 256 packets; whole ones alone would not tell where a message begins, so that takes one more.
     static constexpr std::array limits{Limit{"/proc/sys/fs/pipe-max-size", 1'048'576, 1'048'575, "pipe-max-size"}};
+};
 
+struct Pipe : Packets {
+    static constexpr bool has_name = false;
     template <class Msg>
     using PipeLine = Line<typename tenon::TypedPipe<Msg>::Sender, typename tenon::TypedPipe<Msg>::Receiver>;
 
@@ -182,32 +152,13 @@ struct Pipe {
         return {std::move(pipe.sender), std::move(pipe.receiver)};
     }
     template <class Msg>
-    class Meeting {
-    public:
-        auto sender() {
-            line_.receiver.close();
-            return std::move(line_.sender);
-        }
-        auto receiver() {
-            line_.sender.close();
-            return std::move(line_.receiver);
-        }
-
-    private:
-        PipeLine<Msg> line_ = connect<Msg>();
+    struct Meeting : InheritedLine<PipeLine<Msg>> {
+        Meeting() : InheritedLine<PipeLine<Msg>>{connect<Msg>()} {}
     };
 };
 
-struct Fifo {
-    static constexpr bool is_shared = true;
+struct Fifo : Packets {
     static constexpr bool has_name = true;
-    static constexpr bool tells_of_peers = true;
-    static constexpr Outcome unread = Outcome::closed;
-    static constexpr Outcome death = Outcome::closed;
-    static constexpr bool sender_can_wait = true;
-    using LargeMessage = Large;
-    static constexpr std::array limits{Limit{"/proc/sys/fs/pipe-max-size", 1'048'576, 1'048'575, "pipe-max-size"}};
-
     template <class Msg>
     using Sender = typename tenon::TypedFifo<Msg>::Sender;
     template <class Msg>
@@ -323,19 +274,8 @@ struct SocketPair : Socket<Over> {
         return {std::move(pair.left), std::move(pair.right)};
     }
     template <class Msg>
-    class Meeting {
-    public:
-        auto sender() {
-            line_.receiver = {};
-            return std::move(line_.sender);
-        }
-        auto receiver() {
-            line_.sender = {};
-            return std::move(line_.receiver);
-        }
-
-    private:
-        SocketLine<Msg> line_ = connect<Msg>();
+    struct Meeting : InheritedLine<SocketLine<Msg>> {
+        Meeting() : InheritedLine<SocketLine<Msg>>{connect<Msg>()} {}
     };
 };
 
@@ -454,85 +394,6 @@ bool holds(In& receiver, std::uint32_t count, std::uint32_t first = 0) {
 inline bool is_gone(Outcome outcome) {
     return outcome == Outcome::closed || outcome == Outcome::died || outcome == Outcome::reset;
 }
-
-/// Memory that the processes of a test share, with their children; zeros at first.
-template <class T>
-class Shared {
-public:
-    explicit Shared(std::size_t count) : count_{count} {
-        void* const room =
-            ::mmap(nullptr, count * sizeof(T), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-        tenon::sys::checked(room == MAP_FAILED ? -1 : 0, "mmap");
-        items_ = static_cast<std::atomic<T>*>(room);
-    }
-    Shared(const Shared&) = delete;
-    Shared& operator=(const Shared&) = delete;
-    ~Shared() { ::munmap(items_, count_ * sizeof(T)); }
-    [[nodiscard]] std::atomic<T>& operator[](std::size_t index) const noexcept { return items_[index]; }
-    [[nodiscard]] std::size_t size() const noexcept { return count_; }
-
-private:
-    std::size_t count_;
-    std::atomic<T>* items_ = nullptr;
-};
-
-/// A signal every 200 microseconds, whose handler makes system calls fail with EINTR (no SA_RESTART).
-class SignalStorm {
-public:
-    SignalStorm() {
-        struct ::sigaction interrupt {};
-        interrupt.sa_handler = [](int) { ticks[0].fetch_add(1, std::memory_order_relaxed); };
-        ::sigaction(SIGALRM, &interrupt, &before_);
-        const ::itimerval often{{0, 200}, {0, 200}};
-        ::setitimer(ITIMER_REAL, &often, nullptr);
-    }
-    SignalStorm(const SignalStorm&) = delete;
-    SignalStorm& operator=(const SignalStorm&) = delete;
-    ~SignalStorm() {
-        const ::itimerval never{};
-        ::setitimer(ITIMER_REAL, &never, nullptr);
-        ::sigaction(SIGALRM, &before_, nullptr);
-    }
-    /// How many signals have come since it began, to this process and to those that storm at the same time.
-    [[nodiscard]] long count() const noexcept { return total() - start_; }
-    static long total() noexcept { return ticks[0].load(std::memory_order_relaxed); }
-
-private:
-    static inline const Shared<long> ticks{1};
-    long start_ = total();
-    struct ::sigaction before_ {};
-};
-
-/// How often each message of each sender has arrived, counted by all processes of a test.
-class Tally {
-public:
-    Tally(std::uint32_t senders, std::uint32_t messages)
-        : senders_{senders}, messages_{messages}, counts_{std::size_t{senders} * messages} {}
-
-    /// Returns  false for a message that nobody has sent.
-    template <std::size_t size>
-    bool take(const Sized<size>& message) {
-        if (!message.is_whole() || message.sender() >= senders_ || message.number() >= messages_) {
-            return false;
-        }
-        counts_[std::size_t{message.sender()} * messages_ + message.number()].fetch_add(1);
-        return true;
-    }
-    /// How many messages have arrived exactly so often.
-    [[nodiscard]] std::uint32_t arrived(std::uint8_t times) const {
-        std::uint32_t result = 0;
-        for (std::size_t i = 0; i < counts_.size(); ++i) {
-            result += counts_[i] == times ? 1 : 0;
-        }
-        return result;
-    }
-    [[nodiscard]] std::uint32_t arrived() const { return senders_ * messages_ - arrived(0); }
-
-private:
-    std::uint32_t senders_;
-    std::uint32_t messages_;
-    Shared<std::uint8_t> counts_;
-};
 
 /// Whether messages come whole, and of each sender one after the other from the first on, with none left out.
 class Sequel {

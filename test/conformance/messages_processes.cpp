@@ -17,6 +17,7 @@ using namespace conformance;
 using support::Child;
 using support::in_child;
 using support::refusal_of;
+using support::wait_until_asleep;
 
 namespace {
 
@@ -99,18 +100,6 @@ template <class Happened>
 void wait_until(Happened happened) {
     while (!happened()) {
         std::this_thread::sleep_for(100us);
-    }
-}
-
-/// Takes a process to the place in which it sleeps for ever, as far as one can tell from outside.
-inline void wait_until_asleep(const Child& child) {
-    const std::string path = "/proc/" + std::to_string(child.pid()) + "/stat";
-    for (int sleeping = 0; sleeping < 20;) {
-        std::string text;
-        std::getline(std::ifstream{path} >> std::ws, text);
-        const auto name_end = text.rfind(')');
-        sleeping = name_end != text.npos && text.compare(name_end, 3, ") S") == 0 ? sleeping + 1 : 0;
-        std::this_thread::sleep_for(1ms);
     }
 }
 

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "conformance/carriers.hpp"
+#include "support/interruptions.hpp"
 #include "tenon/wait_any.hpp"
 
 using namespace conformance;
@@ -13,6 +14,10 @@ using std::chrono::steady_clock;
 using support::Child;
 
 namespace {
+
+struct SignalStorm : support::Interruptions {
+    SignalStorm() : Interruptions{200us} {}
+};
 
 /// Waits until some more signals have come, to whoever is in a storm.
 void let_it_storm() {

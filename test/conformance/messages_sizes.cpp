@@ -2,11 +2,13 @@
 #define BOOST_TEST_MODULE messages_sizes
 /// Everything that carries messages: how large they may be, what they may be made of, and how many go at once.
 #include <boost/test/unit_test.hpp>
+#include <cstdio>
 #include <memory>
 #include <span>
 #include <vector>
 
 #include "conformance/carriers.hpp"
+#include "support/users.hpp"
 
 using namespace conformance;
 using support::in_child;
@@ -23,14 +25,7 @@ bool crosses_whole() {
 /// As a user for whom the kernel's limits hold; root may exceed some.
 template <class Body>
 bool as_nobody(Body body) {
-    return in_child([&] {
-        if (::geteuid() == 0) {
-            tenon::sys::checked(::setgroups(0, nullptr), "setgroups");
-            tenon::sys::checked(::setresgid(65'534, 65'534, 65'534), "setresgid");
-            tenon::sys::checked(::setresuid(65'534, 65'534, 65'534), "setresuid");
-        }
-        return body();
-    });
+    return in_child([&] { return support::drop_privileges() && body(); });
 }
 
 /// Whether a message of the largest size crosses whole; one side after the other, and nothing of it on the stack.

@@ -3,7 +3,6 @@
 /// What the environment, a stranger or a clumsy hand can put in the way of a shared object. Each is refused in the
 /// system's words and by name, loses nothing, and leaks neither a descriptor nor a segment.
 #include <fcntl.h>
-#include <grp.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
@@ -22,6 +21,7 @@
 #include "support/child.hpp"
 #include "support/errors.hpp"
 #include "support/machine.hpp"
+#include "support/users.hpp"
 #include "tenon/payload/fixed_string.hpp"
 #include "tenon/semaphore_guard.hpp"
 #include "tenon/shared_object.hpp"
@@ -29,8 +29,11 @@
 namespace {
 
 using namespace std::chrono_literals;
+using support::become;
 using support::Census;
 using support::in_child;
+using support::NeedsRoot;
+using support::nobody;
 using support::refusal_of;
 using support::unique_key;
 using support::unique_name;
@@ -52,19 +55,6 @@ struct OtherOrder {
 
 struct Megabyte {
     unsigned char bytes[1'000'000];
-};
-
-constexpr uid_t nobody = 65'534;
-
-bool become(uid_t user) { return ::setgroups(0, nullptr) == 0 && ::setgid(user) == 0 && ::setuid(user) == 0; }
-
-/// Tests that need to become another user, or a namespace of their own, are skipped for others.
-struct NeedsRoot {
-    boost::test_tools::assertion_result operator()(boost::unit_test::test_unit_id) const {
-        boost::test_tools::assertion_result result{::geteuid() == 0};
-        result.message() << "needs root";
-        return result;
-    }
 };
 
 /// Writes raw bytes into the file of a POSIX object.

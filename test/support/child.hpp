@@ -11,6 +11,9 @@
 #include <cerrno>
 #include <cstdio>
 #include <exception>
+#include <fstream>
+#include <list>
+#include <string>
 #include <system_error>
 #include <utility>
 
@@ -88,6 +91,33 @@ void in_child_that_dies(Body body) {
         return false;
     }};
     child.succeeds();
+}
+
+/// Runs `body` in so many children at one time, to their ends.
+/// Returns  whether it returned true in all of them.
+template <class Body>
+bool in_children(int count, Body body) {
+    std::list<Child> children;
+    for (int i = 0; i < count; ++i) {
+        children.emplace_back(body);
+    }
+    bool fine = true;
+    for (Child& child : children) {
+        fine = child.succeeds() && fine;
+    }
+    return fine;
+}
+
+/// Takes a process to the place in which it sleeps for ever, as far as one can tell from outside.
+inline void wait_until_asleep(const Child& child) {
+    const std::string path = "/proc/" + std::to_string(child.pid()) + "/stat";
+    for (int sleeping = 0; sleeping < 20;) {
+        std::string text;
+        std::getline(std::ifstream{path} >> std::ws, text);
+        const auto name_end = text.rfind(')');
+        sleeping = name_end != text.npos && text.compare(name_end, 3, ") S") == 0 ? sleeping + 1 : 0;
+        ::usleep(1'000);
+    }
 }
 
 }  // namespace support

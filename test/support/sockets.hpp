@@ -4,7 +4,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <grp.h>  // setgroups
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -89,12 +88,6 @@ inline ::ssize_t raw_send(int socket, const void* bytes, std::size_t size, const
         std::memcpy(CMSG_DATA(head), descriptors.data(), sizeof(int) * descriptors.size());
     }
     return ::sendmsg(socket, &what, MSG_NOSIGNAL);
-}
-
-/// Becomes nobody, in a child. Only root can.
-inline bool become_nobody() {
-    return ::setgroups(0, nullptr) == 0 && ::setresgid(65534, 65534, 65534) == 0 &&
-           ::setresuid(65534, 65534, 65534) == 0;
 }
 
 }  // namespace support

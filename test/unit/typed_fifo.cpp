@@ -3,26 +3,24 @@
 #include "tenon/typed_fifo.hpp"
 
 #include <fcntl.h>
-#include <grp.h>
-#include <signal.h>
-#include <sys/mman.h>
-#include <sys/resource.h>
-#include <sys/time.h>
 
 #include <array>
-#include <atomic>
 #include <boost/mpl/list.hpp>
 #include <boost/test/unit_test.hpp>
 #include <chrono>
-#include <cstdio>
 #include <memory>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "support/child.hpp"
+#include "support/descriptors.hpp"
 #include "support/errors.hpp"
+#include "support/interruptions.hpp"
 #include "support/machine.hpp"
+#include "support/messages.hpp"
+#include "support/place.hpp"
+#include "support/users.hpp"
 
 namespace {
 
@@ -30,7 +28,11 @@ using namespace std::chrono_literals;
 using support::Census;
 using support::Child;
 using support::in_child;
+using support::Interruptions;
+using support::Place;
 using support::refusal_of;
+using support::Sized;
+using support::wait_until_asleep;
 using tenon::Deadline;
 using tenon::errc;
 using tenon::Mode;
@@ -39,43 +41,6 @@ using tenon::Owner;
 using tenon::private_mode;
 using tenon::TypedFifo;
 using Clock = std::chrono::steady_clock;
-
-/// A message of that many bytes, all of which follow from who sent it as which one.
-template <std::size_t size>
-struct Sized {
-    std::array<std::uint8_t, size> bytes;
-
-    static std::unique_ptr<Sized> make(std::uint32_t sender, std::uint32_t number) {
-        auto made = std::make_unique<Sized>();
-        for (std::size_t i = 0; i < size; ++i) {
-            made->bytes[i] = byte_at(i, sender, number);
-        }
-        return made;
-    }
-    [[nodiscard]] bool is(std::uint32_t sender, std::uint32_t number) const noexcept {
-        for (std::size_t i = 0; i < size; ++i) {
-            if (bytes[i] != byte_at(i, sender, number)) {
-                return false;
-            }
-        }
-        return true;
-    }
-    [[nodiscard]] std::uint32_t sender() const noexcept { return bytes[0]; }
-    [[nodiscard]] std::uint32_t number() const noexcept { return size < 3 ? bytes[0] : bytes[1] + 256U * bytes[2]; }
-    [[nodiscard]] bool is_whole() const noexcept { return is(sender(), number()); }
-
-private:
-    static std::uint8_t byte_at(std::size_t i, std::uint32_t sender, std::uint32_t number) noexcept {
-        if (size < 3) {
-            return static_cast<std::uint8_t>(number);
-        }
-        const std::size_t all = i == 0   ? sender
-                                : i == 1 ? number
-                                : i == 2 ? number >> 8
-                                         : sender * 131 + number * 17 + i * 7;
-        return static_cast<std::uint8_t>(all);
-    }
-};
 
 using Small = Sized<64>;
 using Large = Sized<40'000>;
@@ -89,53 +54,6 @@ struct Stranger {
 struct Shorter {
     int word;
 };
-
-/// A path of its own, free in the end.
-struct Place {
-    ~Place() { ::unlink(path.c_str()); }
-    [[nodiscard]] bool is_taken() const {
-        struct ::stat status {};
-        return ::lstat(path.c_str(), &status) == 0;
-    }
-    [[nodiscard]] ::mode_t mode() const {
-        return tenon::sys::status(tenon::sys::open(path.c_str(), O_PATH).get()).st_mode;
-    }
-    std::string path = "/tmp" + support::unique_name();
-};
-
-/// A signal every 300 microseconds, whose handler interrupts calls. Not over waitpid().
-struct Storm {
-    Storm() {
-        struct ::sigaction action {};
-        action.sa_handler = [](int) {};
-        ::sigaction(SIGALRM, &action, &old);
-        const ::itimerval often{{0, 300}, {0, 300}};
-        ::setitimer(ITIMER_REAL, &often, nullptr);
-    }
-    ~Storm() {
-        const ::itimerval never{};
-        ::setitimer(ITIMER_REAL, &never, nullptr);
-        ::sigaction(SIGALRM, &old, nullptr);
-    }
-    struct ::sigaction old {};
-};
-
-/// Waits until a process sleeps in the kernel, several times in a row.
-void await_sleep(::pid_t pid) {
-    for (int seen = 0; seen < 5;) {
-        std::this_thread::sleep_for(2ms);
-        char state = '?';
-        if (std::FILE* const file = std::fopen(("/proc/" + std::to_string(pid) + "/stat").c_str(), "re")) {
-            if (std::fscanf(file, "%*d %*s %c", &state) != 1) {
-                state = '?';
-            }
-            std::fclose(file);
-        }
-        seen = state == 'S' ? seen + 1 : 0;
-    }
-}
-
-bool drop_privileges() { return ::setgroups(0, nullptr) == 0 && ::setgid(65534) == 0 && ::setuid(65534) == 0; }
 
 static_assert(tenon::MessageSender<SmallFifo::Sender, Small>);
 static_assert(tenon::MessageReceiver<SmallFifo::Receiver, Small>);
@@ -234,7 +152,7 @@ BOOST_AUTO_TEST_CASE(signals_neither_shorten_nor_lengthen_the_wait_for_a_peer) {
     bool was_late = false;
     Clock::duration passed{};
     {
-        const Storm storm;
+        const Interruptions storm{300us};
         const auto start = Clock::now();
         was_late = refusal_of([&] { return SmallFifo::Sender::open_for(place.path, 15ms); }).is(std::errc::timed_out);
         passed = Clock::now() - start;
@@ -266,7 +184,7 @@ BOOST_AUTO_TEST_CASE(a_path_that_is_taken_away_while_a_sender_waits_is_waited_fo
         out.send(*Small::make(1, 1));
         return true;
     }};
-    await_sleep(sender.pid());
+    wait_until_asleep(sender);
     ::unlink(place.path.c_str());
     auto in = SmallFifo::Receiver::create(place.path);
     BOOST_TEST(in.receive().is(1, 1));
@@ -381,7 +299,7 @@ BOOST_AUTO_TEST_CASE(another_user_is_refused_by_the_kernel_and_another_users_by_
     const Place ours;
     const auto in = SmallFifo::Receiver::create(ours.path);
     BOOST_TEST(in_child([&] {
-        const bool dropped = drop_privileges();
+        const bool dropped = support::drop_privileges();
         const auto refusal = refusal_of([&] { return SmallFifo::Sender::open(ours.path); });
         return dropped && refusal.is(std::errc::permission_denied) && refusal.says(ours.path);
     }));
@@ -443,8 +361,7 @@ BOOST_AUTO_TEST_CASE(a_stranger_may_come_when_all_others_have_left) {
 BOOST_AUTO_TEST_CASE(four_senders_and_four_receivers_get_each_message_once_and_whole) {
     const Place place;
     constexpr std::uint32_t count = 1'000;
-    auto* const cells = static_cast<std::atomic<std::uint32_t>*>(
-        ::mmap(nullptr, 4 * count * sizeof(std::uint32_t), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+    support::Tally tally{4, count};
     auto keeper = SmallFifo::Receiver::create(place.path);
     std::vector<std::unique_ptr<Child>> children;
     for (int i = 0; i < 4; ++i) {
@@ -455,10 +372,9 @@ BOOST_AUTO_TEST_CASE(four_senders_and_four_receivers_get_each_message_once_and_w
                 if (!message) {
                     return message.outcome() == Outcome::closed;
                 }
-                if (!message->is_whole()) {
+                if (!tally.take(*message)) {
                     return false;
                 }
-                ++cells[message->sender() * count + message->number()];
             }
         }));
     }
@@ -483,10 +399,7 @@ BOOST_AUTO_TEST_CASE(four_senders_and_four_receivers_get_each_message_once_and_w
         fine = children[i]->succeeds() && fine;
     }
     BOOST_TEST(fine);
-    for (std::uint32_t i = 0; i < 4 * count; ++i) {
-        BOOST_TEST_REQUIRE(cells[i] == 1);
-    }
-    ::munmap(cells, 4 * count * sizeof(std::uint32_t));
+    BOOST_TEST(tally.arrived(1) == 4 * count);
 }
 
 BOOST_AUTO_TEST_CASE(a_receiver_that_comes_late_under_a_sender_that_stays_receives) {
@@ -647,7 +560,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(after_a_killed_sender_the_messages_of_the_next_com
             for (; of_first < taken; ++of_first) {
                 BOOST_TEST(in.receive().is(1, of_first));
             }
-            await_sleep(first.pid());
+            wait_until_asleep(first);
             first.kill_now();
             Child second{[&] {
                 auto out = TypedFifo<Msg>::Sender::open(place.path);
@@ -732,14 +645,9 @@ BOOST_AUTO_TEST_CASE(opening_and_closing_leaves_nothing) {
 BOOST_AUTO_TEST_CASE(without_descriptors_left_it_is_told_and_no_path_stays) {
     BOOST_TEST(in_child([] {
         const Place place;
-        const ::rlimit few{64, 64};
-        ::setrlimit(RLIMIT_NOFILE, &few);
-        std::vector<tenon::sys::FileDescriptor> all;
-        for (int one; (one = ::open("/dev/null", O_RDONLY | O_CLOEXEC)) != -1;) {
-            all.emplace_back(one);
-        }
+        support::Exhausted all;
         bool told = true;
-        for (bool enough = false; !enough; all.pop_back()) {
+        for (bool enough = false; !enough; all.open.pop_back()) {
             const auto refusal = refusal_of([&] { return LargeFifo::Receiver::create(place.path); });
             enough = refusal.code.value() == 0;
             told = told && (enough || refusal.is(std::errc::too_many_files_open)) && !place.is_taken();

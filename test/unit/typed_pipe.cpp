@@ -3,18 +3,13 @@
 #include "tenon/typed_pipe.hpp"
 
 #include <fcntl.h>
-#include <grp.h>
 #include <signal.h>
-#include <sys/mman.h>
-#include <sys/resource.h>
-#include <sys/time.h>
 
 #include <array>
 #include <atomic>
 #include <boost/mpl/list.hpp>
 #include <boost/test/unit_test.hpp>
 #include <chrono>
-#include <cstdio>
 #include <memory>
 #include <new>
 #include <optional>
@@ -24,101 +19,35 @@
 #include <vector>
 
 #include "support/child.hpp"
+#include "support/descriptors.hpp"
 #include "support/errors.hpp"
+#include "support/interruptions.hpp"
 #include "support/machine.hpp"
+#include "support/messages.hpp"
 #include "support/seed.hpp"
+#include "support/users.hpp"
 
 namespace {
 
 using namespace std::chrono_literals;
 using support::Census;
 using support::Child;
+using support::drop_privileges;
+using support::Exhausted;
 using support::in_child;
+using support::Interruptions;
 using support::refusal_of;
+using support::Sized;
+using support::wait_until_asleep;
 using tenon::Capacity;
 using tenon::errc;
 using tenon::Outcome;
 using tenon::TypedPipe;
 using Clock = std::chrono::steady_clock;
 
-/// A message of that many bytes, all of which follow from who sent it as which one.
-template <std::size_t size>
-struct Sized {
-    std::array<std::uint8_t, size> bytes;
-
-    static std::unique_ptr<Sized> make(std::uint32_t sender, std::uint32_t number) {
-        auto made = std::make_unique<Sized>();
-        made->fill(sender, number);
-        return made;
-    }
-    void fill(std::uint32_t sender, std::uint32_t number) noexcept {
-        for (std::size_t i = 0; i < size; ++i) {
-            bytes[i] = byte_at(i, sender, number);
-        }
-    }
-    [[nodiscard]] bool is(std::uint32_t sender, std::uint32_t number) const noexcept {
-        for (std::size_t i = 0; i < size; ++i) {
-            if (bytes[i] != byte_at(i, sender, number)) {
-                return false;
-            }
-        }
-        return true;
-    }
-    [[nodiscard]] std::uint32_t sender() const noexcept { return bytes[0]; }
-    [[nodiscard]] std::uint32_t number() const noexcept { return size < 3 ? bytes[0] : bytes[1] + 256U * bytes[2]; }
-    /// Whether nothing of another message is in it.
-    [[nodiscard]] bool is_whole() const noexcept { return is(sender(), number()); }
-
-private:
-    static std::uint8_t byte_at(std::size_t i, std::uint32_t sender, std::uint32_t number) noexcept {
-        if (size < 3) {
-            return static_cast<std::uint8_t>(number);
-        }
-        const std::size_t all = i == 0   ? sender
-                                : i == 1 ? number
-                                : i == 2 ? number >> 8
-                                         : sender * 131 + number * 17 + i * 7;
-        return static_cast<std::uint8_t>(all);
-    }
-};
-
 using Small = Sized<64>;
 using Large = Sized<40'000>;
 constexpr std::size_t largest = 1'048'575;  // of an unprivileged user's pipe: 256 packets
-
-/// Numbers that parent and children count in together.
-struct Tally {
-    static constexpr std::size_t count = 65'536;
-    Tally()
-        : cells{static_cast<std::atomic<std::uint32_t>*>(::mmap(nullptr, count * sizeof(std::atomic<std::uint32_t>),
-                                                                PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
-                                                                0))} {
-        BOOST_TEST_REQUIRE(static_cast<void*>(cells) != MAP_FAILED);
-    }
-    ~Tally() { ::munmap(cells, count * sizeof(std::atomic<std::uint32_t>)); }
-    std::atomic<std::uint32_t>* cells;
-};
-
-/// A signal every 300 microseconds, whose handler interrupts calls. Not over waitpid().
-struct Storm {
-    Storm() {
-        struct ::sigaction action {};
-        action.sa_handler = [](int) {};
-        ::sigaction(SIGALRM, &action, &old);
-        const ::itimerval often{{0, 300}, {0, 300}};
-        ::setitimer(ITIMER_REAL, &often, nullptr);
-    }
-    ~Storm() {
-        const ::itimerval never{};
-        ::setitimer(ITIMER_REAL, &never, nullptr);
-        ::sigaction(SIGALRM, &old, nullptr);
-    }
-    struct ::sigaction old {};
-};
-
-bool drop_privileges() {
-    return ::geteuid() != 0 || (::setgroups(0, nullptr) == 0 && ::setgid(65534) == 0 && ::setuid(65534) == 0);
-}
 
 /// Executes a shell. Returns its exit status, 128 + the signal that ended it.
 int exit_status_of(const std::string& script) {
@@ -132,38 +61,22 @@ int exit_status_of(const std::string& script) {
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-/// Opens descriptors until the kernel refuses; closed in the end.
-struct Exhausted {
-    Exhausted() {
-        const ::rlimit few{64, 64};
-        ::setrlimit(RLIMIT_NOFILE, &few);
-        for (int one; (one = ::open("/dev/null", O_RDONLY | O_CLOEXEC)) != -1;) {
-            open.emplace_back(one);
+/// A process that sends ten large messages as sender 1.
+Child sender_of_ten(TypedPipe<Large>& pipe) {
+    return Child{[&] {
+        auto out = std::move(pipe).into_sender();
+        for (std::uint32_t number = 0; number < 10; ++number) {
+            out.send(*Large::make(1, number));
         }
-    }
-    std::vector<tenon::sys::FileDescriptor> open;
-};
-
-/// Waits until a process sleeps in the kernel, twice in a row.
-void await_sleep(::pid_t pid) {
-    for (int seen = 0; seen < 5;) {
-        std::this_thread::sleep_for(2ms);
-        char state = '?';
-        if (std::FILE* const file = std::fopen(("/proc/" + std::to_string(pid) + "/stat").c_str(), "re")) {
-            if (std::fscanf(file, "%*d %*s %c", &state) != 1) {
-                state = '?';
-            }
-            std::fclose(file);
-        }
-        seen = state == 'S' ? seen + 1 : 0;
-    }
+        return true;
+    }};
 }
 
 /// Four senders and four receivers, all at one time. Returns whether each message came once and whole.
 template <class Msg>
 bool crowd(std::uint32_t count) {
     constexpr std::uint32_t senders = 4;
-    const Tally tally;
+    support::Tally tally{senders, count};
     auto pipe = TypedPipe<Msg>::make();
     std::vector<std::unique_ptr<Child>> children;
     for (int i = 0; i < 4; ++i) {
@@ -175,10 +88,9 @@ bool crowd(std::uint32_t count) {
                 if (!message) {
                     return message.outcome() == Outcome::closed;
                 }
-                if (!message->is_whole() || message->sender() >= senders || message->number() >= count) {
+                if (!tally.take(*message)) {
                     return false;
                 }
-                ++tally.cells[message->sender() * count + message->number()];
             }
         }));
     }
@@ -199,10 +111,7 @@ bool crowd(std::uint32_t count) {
     for (auto& child : children) {
         fine = child->succeeds() && fine;
     }
-    for (std::uint32_t i = 0; i < senders * count; ++i) {
-        fine = fine && tally.cells[i] == 1;
-    }
-    return fine;
+    return fine && tally.arrived(1) == senders * count;
 }
 
 static_assert(tenon::MessageSender<TypedPipe<Small>::Sender, Small>);
@@ -402,7 +311,7 @@ BOOST_AUTO_TEST_CASE(signals_neither_shorten_nor_lengthen_a_wait_with_a_deadline
     auto empty = TypedPipe<Small>::make();
     auto large_empty = TypedPipe<Large>::make();
     const auto message = Large::make(1, 2);
-    const Storm storm;
+    const Interruptions storm{300us};
     const auto lasts = [](auto wait) {
         const auto start = Clock::now();
         const bool is_late = wait().outcome() == Outcome::late;
@@ -424,7 +333,7 @@ BOOST_AUTO_TEST_CASE(signals_do_not_disturb_a_blocked_send_or_receive) {
             auto in = std::move(forth).into_receiver();
             auto out = std::move(back).into_sender();
             std::this_thread::sleep_for(20ms);  // the other one blocks in send()
-            const Storm storm;
+            const Interruptions storm{300us};
             for (std::uint32_t i = 0; i < count; ++i) {
                 const auto one = std::make_unique<Msg>(in.receive());
                 if (!one->is(2, i)) {
@@ -444,7 +353,7 @@ BOOST_AUTO_TEST_CASE(signals_do_not_disturb_a_blocked_send_or_receive) {
         auto in = std::move(back).into_receiver();
         bool fine = true;
         {
-            const Storm storm;
+            const Interruptions storm{300us};
             for (std::uint32_t i = 0; i < count; ++i) {
                 message->fill(2, i);
                 out.send(*message);
@@ -558,7 +467,7 @@ BOOST_AUTO_TEST_CASE(a_blocked_sender_hears_that_the_receiver_has_gone) {
             auto b = std::move(large).into_sender();
             return is_large ? fails(b, *Large::make(1, 1)) : fails(a, *Small::make(1, 1));
         }};
-        await_sleep(sender.pid());
+        wait_until_asleep(sender);
         small.receiver.close();
         large.receiver.close();
         BOOST_TEST(sender.succeeds());
@@ -624,7 +533,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(of_a_message_whose_sender_was_killed_the_receiver_
             for (; next < taken; ++next) {
                 BOOST_TEST(in.receive().is(1, next));
             }
-            await_sleep(sender.pid());  // the pipe is full
+            wait_until_asleep(sender);  // the pipe is full
             sender.kill_now();
             Outcome end = Outcome::done;
             while (end == Outcome::done) {
@@ -691,7 +600,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(after_a_killed_sender_another_that_shares_the_end_
             }
             return false;
         }};
-        await_sleep(first.pid());
+        wait_until_asleep(first);
         first.kill_now();
         Child second{[&] {
             for (std::uint32_t number = 0; number < 5; ++number) {
@@ -751,15 +660,9 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(after_a_killed_receiver_another_goes_on_with_whole
 
 BOOST_AUTO_TEST_CASE(a_stopped_sender_in_the_middle_of_a_message_holds_up_no_deadline) {
     auto pipe = TypedPipe<Large>::make();
-    Child sender{[&] {
-        auto out = std::move(pipe).into_sender();
-        for (std::uint32_t number = 0; number < 10; ++number) {
-            out.send(*Large::make(1, number));
-        }
-        return true;
-    }};
+    Child sender = sender_of_ten(pipe);
     auto in = std::move(pipe).into_receiver();
-    await_sleep(sender.pid());
+    wait_until_asleep(sender);
     sender.signal(SIGSTOP);
     std::uint32_t next = 0;
     for (;;) {
@@ -963,15 +866,9 @@ BOOST_AUTO_TEST_CASE(a_moved_end_works_and_the_one_that_it_was_moved_from_does_n
 
 BOOST_AUTO_TEST_CASE(a_large_message_that_was_begun_moves_with_its_receiver) {
     auto pipe = TypedPipe<Large>::make();
-    Child sender{[&] {
-        auto out = std::move(pipe).into_sender();
-        for (std::uint32_t number = 0; number < 10; ++number) {
-            out.send(*Large::make(1, number));
-        }
-        return true;
-    }};
+    Child sender = sender_of_ten(pipe);
     auto in = std::move(pipe).into_receiver();
-    await_sleep(sender.pid());
+    wait_until_asleep(sender);
     sender.signal(SIGSTOP);
     std::uint32_t next = 0;
     while (const auto message = in.try_receive()) {

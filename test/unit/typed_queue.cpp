@@ -5,28 +5,33 @@
 #include "tenon/typed_queue.hpp"
 
 #include <fcntl.h>
-#include <grp.h>
 #include <sched.h>
 #include <sys/resource.h>
 
 #include <boost/test/unit_test.hpp>
 #include <chrono>
 #include <fstream>
-#include <memory>
 #include <tuple>
-#include <vector>
 
 #include "support/child.hpp"
+#include "support/descriptors.hpp"
 #include "support/errors.hpp"
 #include "support/machine.hpp"
+#include "support/users.hpp"
 #include "tenon/payload/fixed_string.hpp"
 
 namespace {
 
 using namespace std::chrono_literals;
+using support::become;
+using support::can_become_another;
 using support::Census;
 using support::Child;
+using support::DescriptorCount;
+using support::drop_privileges;
 using support::in_child;
+using support::NeedsRoot;
+using support::nobody;
 using support::refusal_of;
 using tenon::Capacity;
 using tenon::errc;
@@ -49,18 +54,6 @@ struct OtherOrder {
 };
 struct Large {
     unsigned char bytes[100'000];
-};
-
-constexpr uid_t nobody = 65'534;
-bool become(uid_t user) { return ::setgroups(0, nullptr) == 0 && ::setgid(user) == 0 && ::setuid(user) == 0; }
-
-/// Tests that need to become another user, or a namespace of their own, are skipped for others.
-struct NeedsRoot {
-    boost::test_tools::assertion_result operator()(boost::unit_test::test_unit_id) const {
-        boost::test_tools::assertion_result result{::geteuid() == 0};
-        result.message() << "needs root";
-        return result;
-    }
 };
 
 /// A place for a System V queue; free in the end.
@@ -152,15 +145,6 @@ bool has_companion(const It& it) {
 template <class It>
 bool is_clean(const It& it) {
     return !it.stands() && !has_companion(it);
-}
-
-/// A template's case cannot have a precondition.
-bool can_become_another() {
-    if (::geteuid() != 0) {
-        BOOST_TEST_MESSAGE("needs root");
-        return false;
-    }
-    return true;
 }
 
 /// Runs `body` in a child with message queues and limits of its own.
@@ -377,19 +361,13 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_child_uses_what_it_inherited_and_does_not_bury_i
 BOOST_AUTO_TEST_CASE_TEMPLATE(four_processes_that_come_and_go_find_one_queue_or_make_it, It, Places) {
     using Queue = typename It::template Queue<Order>;
     const It it;
-    std::vector<std::unique_ptr<Child>> children;
-    for (int i = 0; i < 4; ++i) {
-        children.push_back(std::make_unique<Child>([&] {
-            bool fine = true;
-            for (int k = 0; k < 500; ++k) {
-                fine = fine && Queue::open_or_create(it.name, four).capacity() == 4;
-            }
-            return fine;
-        }));
-    }
-    for (auto& child : children) {
-        BOOST_TEST(child->succeeds());
-    }
+    BOOST_TEST(support::in_children(4, [&] {
+        bool fine = true;
+        for (int k = 0; k < 500; ++k) {
+            fine = fine && Queue::open_or_create(it.name, four).capacity() == 4;
+        }
+        return fine;
+    }));
     BOOST_TEST(is_clean(it));
 }
 
@@ -409,21 +387,13 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_thousand_opens_and_closes_leak_nothing, It, Plac
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(every_descriptor_is_closed_by_exec, It, Places) {
-    const auto count = [](bool survives_exec) {
-        int found = 0;
-        for (int descriptor = 0; descriptor < 256; ++descriptor) {
-            const int flags = ::fcntl(descriptor, F_GETFD);
-            found += flags != -1 && (!survives_exec || (flags & FD_CLOEXEC) == 0) ? 1 : 0;
-        }
-        return found;
-    };
     const It it;
-    const int all = count(false);
-    const int surviving = count(true);
+    const DescriptorCount before;
     const auto sut = It::template Queue<Order>::create(it.name, four);
     const auto other = It::template Queue<Order>::open(it.name);
-    BOOST_TEST(count(false) > all);
-    BOOST_TEST(count(true) == surviving);
+    const DescriptorCount after;
+    BOOST_TEST(after.open > before.open);
+    BOOST_TEST(after.surviving_exec == before.surviving_exec);
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(handles_move_and_do_not_copy, It, Places) {
@@ -559,7 +529,7 @@ BOOST_AUTO_TEST_CASE(a_posix_queue_beyond_the_limits_is_refused_with_them) {
     const auto most = sys::kernel_limit(sys::posix_most_messages);
     const auto largest = sys::kernel_limit(sys::posix_largest_message);
     BOOST_TEST(in_child([&] {
-        if (::geteuid() == 0 && !become(nobody)) {  // root may go beyond them
+        if (!drop_privileges()) {  // root may go beyond them
             return false;
         }
         const auto many = refusal_of(
@@ -582,7 +552,7 @@ BOOST_AUTO_TEST_CASE(a_system_v_queue_beyond_the_limits_is_refused_with_them) {
     const auto bytes = sys::kernel_limit(sys::sysv_most_bytes);
     const auto largest = sys::kernel_limit(sys::sysv_largest_message);
     BOOST_TEST(in_child([&] {
-        if (::geteuid() == 0 && !become(nobody)) {
+        if (!drop_privileges()) {
             return false;
         }
         const auto many = refusal_of([&] {

@@ -2,7 +2,6 @@
 #define BOOST_TEST_MODULE carrier_fifo_path
 #include "tenon/carrier/fifo_path.hpp"
 
-#include <grp.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -12,10 +11,12 @@
 #include "support/child.hpp"
 #include "support/errors.hpp"
 #include "support/machine.hpp"
+#include "support/place.hpp"
 
 namespace {
 
 using support::in_child;
+using support::Place;
 using support::refusal_of;
 using tenon::errc;
 using tenon::Mode;
@@ -29,20 +30,6 @@ struct Order {
 };
 struct OtherOrder {
     float price;
-};
-
-/// A path of its own, free in the end.
-struct Place {
-    ~Place() {
-        ::unlink(path.c_str());
-        ::rmdir(path.c_str());
-    }
-    [[nodiscard]] bool is_taken() const {
-        struct ::stat status {};
-        return ::lstat(path.c_str(), &status) == 0;
-    }
-    [[nodiscard]] ::mode_t mode() const { return sys::status(sys::open(path.c_str(), O_PATH).get()).st_mode; }
-    std::string path = "/tmp" + support::unique_name();
 };
 
 /// Leaves a FIFO behind as a killed maker does.

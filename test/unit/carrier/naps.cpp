@@ -2,10 +2,9 @@
 #define BOOST_TEST_MODULE carrier_naps
 #include "tenon/carrier/naps.hpp"
 
-#include <signal.h>
-#include <sys/time.h>
-
 #include <boost/test/unit_test.hpp>
+
+#include "support/interruptions.hpp"
 
 namespace {
 
@@ -52,23 +51,18 @@ BOOST_AUTO_TEST_CASE(naps_grow_to_a_millisecond_and_go_on_for_ever_where_there_i
 }
 
 BOOST_AUTO_TEST_CASE(signals_do_not_shorten_a_nap) {
-    struct ::sigaction action {};
-    action.sa_handler = [](int) {};
-    struct ::sigaction old {};
-    ::sigaction(SIGALRM, &action, &old);
-    const ::itimerval often{{0, 200}, {0, 200}};
-    ::setitimer(ITIMER_REAL, &often, nullptr);
-    Naps sut{sys::end_of_time};
-    for (int i = 0; i < 6; ++i) {
-        static_cast<void>(sut.sleep());
+    std::int64_t slept = 0;
+    {
+        const support::Interruptions interruptions{std::chrono::microseconds{200}};
+        Naps sut{sys::end_of_time};
+        for (int i = 0; i < 6; ++i) {
+            static_cast<void>(sut.sleep());
+        }
+        const std::int64_t start = sys::monotonic_now();
+        for (int i = 0; i < 10; ++i) {
+            static_cast<void>(sut.sleep());
+        }
+        slept = sys::monotonic_now() - start;
     }
-    const std::int64_t start = sys::monotonic_now();
-    for (int i = 0; i < 10; ++i) {
-        static_cast<void>(sut.sleep());
-    }
-    const std::int64_t slept = sys::monotonic_now() - start;
-    const ::itimerval never{};
-    ::setitimer(ITIMER_REAL, &never, nullptr);
-    ::sigaction(SIGALRM, &old, nullptr);
     BOOST_TEST(slept >= 10 * millisecond);
 }

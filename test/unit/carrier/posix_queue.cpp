@@ -9,6 +9,7 @@
 #include "support/child.hpp"
 #include "support/errors.hpp"
 #include "support/interruptions.hpp"
+#include "support/kernel_queues.hpp"
 #include "support/machine.hpp"
 #include "tenon/typed_queue.hpp"
 
@@ -17,6 +18,7 @@ namespace {
 using namespace std::chrono_literals;
 using support::Child;
 using support::Interruptions;
+using support::Order;
 using support::refusal_of;
 using support::unique_name;
 using tenon::Capacity;
@@ -25,10 +27,6 @@ using tenon::Outcome;
 using tenon::Priority;
 namespace sys = tenon::sys;
 
-struct Order {
-    std::uint64_t id = 0;
-    bool urgent = false;
-};
 using Orders = tenon::TypedQueue<Order, tenon::over::posix>;
 
 static_assert(tenon::MessageSender<Orders, Order> && tenon::MessageReceiver<Orders, Order>);
@@ -37,17 +35,7 @@ static_assert(tenon::MessageSender<Orders, Order> && tenon::MessageReceiver<Orde
 
 BOOST_AUTO_TEST_CASE(messages_come_in_their_order_and_unchanged) {
     auto sut = Orders::create(unique_name(), Capacity{5});
-    BOOST_TEST((sut.try_receive().outcome() == Outcome::empty));
-    for (std::uint64_t i = 1; i <= 5; ++i) {
-        sut.send({i, i % 2 == 0});
-    }
-    BOOST_TEST(sut.approximate_size() == 5U);
-    for (std::uint64_t i = 1; i <= 5; ++i) {
-        const Order order = sut.receive();
-        BOOST_TEST(order.id == i);
-        BOOST_TEST(order.urgent == (i % 2 == 0));
-    }
-    BOOST_TEST((sut.try_receive().error() == std::errc::resource_unavailable_try_again));
+    support::check_that_messages_come_in_order(sut);
 }
 
 BOOST_AUTO_TEST_CASE(higher_priorities_overtake_and_equal_ones_keep_their_order) {
@@ -84,36 +72,14 @@ BOOST_AUTO_TEST_CASE(a_priority_that_is_too_high_is_refused_with_the_highest) {
 
 BOOST_AUTO_TEST_CASE(full_and_late_are_values_and_the_queue_stays_as_it_was) {
     auto sut = Orders::create(unique_name(), Capacity{2});
-    BOOST_TEST(sut.capacity() == 2U);
-    const Order batch[] = {{1, false}, {2, false}, {3, false}};
-    BOOST_TEST(sut.try_send_many(batch) == 2U);
-    BOOST_TEST((sut.try_send({3, false}).outcome() == Outcome::full));
+    support::check_that_it_is_full_in_the_end(sut);
     BOOST_TEST((sut.try_send({3, false}, Priority{9}).outcome() == Outcome::full));
-    const auto start = sys::monotonic_now();
-    BOOST_TEST((sut.try_send_for({3, false}, 20ms).outcome() == Outcome::late));
-    BOOST_TEST(sys::monotonic_now() - start >= 20'000'000);
-    BOOST_TEST((sut.try_send_for({3, false}, 0ms).outcome() == Outcome::late));
-    Order seen[3];
-    BOOST_TEST(sut.try_receive_many(seen) == 2U);
-    BOOST_TEST(seen[1].id == 2U);
-    BOOST_TEST((sut.try_receive_for(20ms).outcome() == Outcome::late));
-    BOOST_TEST(sys::monotonic_now() - start >= 40'000'000);
+    support::check_that_late_senders_and_receivers_change_nothing(sut);
 }
 
 BOOST_AUTO_TEST_CASE(who_waits_for_room_or_for_a_message_gets_it) {
     auto sut = Orders::create(unique_name(), Capacity{1});
-    Child peer{[&] {
-        ::usleep(20'000);
-        sut.send({1, true});
-        sut.send({2, true});  // waits for room
-        return sut.try_send_for({3, true}, 5s) && sut.try_send_until({4, true}, std::chrono::steady_clock::now() + 5s);
-    }};
-    BOOST_TEST(sut.receive().id == 1U);
-    ::usleep(20'000);
-    BOOST_TEST(sut.try_receive_for(5s).value().id == 2U);
-    BOOST_TEST(sut.try_receive_until(std::chrono::system_clock::now() + 5s).value().id == 3U);
-    BOOST_TEST(sut.try_receive_until(tenon::Deadline::never()).value().id == 4U);
-    BOOST_TEST(peer.succeeds());
+    support::check_that_who_waits_gets_it(sut);
 }
 
 BOOST_AUTO_TEST_CASE(of_two_who_wait_for_one_message_the_other_waits_on_and_is_late) {
@@ -130,16 +96,7 @@ BOOST_AUTO_TEST_CASE(of_two_who_wait_for_one_message_the_other_waits_on_and_is_l
 BOOST_AUTO_TEST_CASE(a_signal_neither_fails_nor_shortens_nor_ends_a_wait) {
     auto sut = Orders::create(unique_name(), Capacity{1});
     const Interruptions interruptions;
-    Child peer{[&] {
-        sys::sleep_until(sys::monotonic_now() + 40'000'000);
-        sut.send({1, false});
-        sys::sleep_until(sys::monotonic_now() + 40'000'000);
-        return sut.receive().id == 2;
-    }};
-    BOOST_TEST(sut.receive().id == 1U);
-    sut.send({2, false});
-    sut.send({3, false});  // sleeps until 2 is taken
-    BOOST_TEST(peer.succeeds());
+    support::check_that_who_sleeps_sleeps_on(sut);
     const auto start = sys::monotonic_now();
     BOOST_TEST((sut.try_send_for({4, false}, 20ms).outcome() == Outcome::late));
     BOOST_TEST(sut.receive().id == 3U);

@@ -12,11 +12,13 @@
 #include "support/child.hpp"
 #include "support/errors.hpp"
 #include "support/machine.hpp"
+#include "support/place.hpp"
 #include "support/sockets.hpp"
 
 using support::Child;
 using support::Directory;
 using support::in_child;
+using support::is_there;
 using support::raw_listener;
 using support::refusal_of;
 using tenon::Mode;
@@ -34,11 +36,6 @@ struct Server {
     sys::FileDescriptor socket;
     UnixPath file;
 };
-
-bool is_there(const std::string& path) {
-    struct ::stat status {};
-    return ::lstat(path.c_str(), &status) == 0;
-}
 
 }  // namespace
 

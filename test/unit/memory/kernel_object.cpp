@@ -4,8 +4,6 @@
 #include "tenon/memory/kernel_object.hpp"
 
 #include <boost/test/unit_test.hpp>
-#include <memory>
-#include <vector>
 
 #include "support/child.hpp"
 #include "support/errors.hpp"
@@ -358,20 +356,14 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(who_waits_for_it_gets_it_and_who_waits_in_vain_is_
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(four_processes_that_come_and_go_leave_nothing, It, Places) {
     const It it;
-    std::vector<std::unique_ptr<Child>> children;
-    for (int i = 0; i < 4; ++i) {
-        children.push_back(std::make_unique<Child>([&] {
-            bool fine = true;
-            for (int k = 0; k < 500; ++k) {
-                const auto sut = it.open_or_create();
-                fine = fine && sys::status(sut.handle().get()).st_size == 1;
-            }
-            return fine;
-        }));
-    }
-    for (auto& child : children) {
-        BOOST_TEST(child->succeeds());
-    }
+    BOOST_TEST(support::in_children(4, [&] {
+        bool fine = true;
+        for (int k = 0; k < 500; ++k) {
+            const auto sut = it.open_or_create();
+            fine = fine && sys::status(sut.handle().get()).st_size == 1;
+        }
+        return fine;
+    }));
     BOOST_TEST(it.is_clean());
 }
 

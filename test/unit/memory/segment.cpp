@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "support/child.hpp"
+#include "support/descriptors.hpp"
 #include "support/errors.hpp"
 #include "support/machine.hpp"
 
@@ -189,22 +190,14 @@ BOOST_AUTO_TEST_CASE(every_road_checks_the_name) {
 }
 
 BOOST_AUTO_TEST_CASE(what_a_segment_has_open_is_closed_by_exec) {
-    const auto count = [](bool survives_exec) {
-        int found = 0;
-        for (int descriptor = 0; descriptor < 256; ++descriptor) {
-            const int flags = ::fcntl(descriptor, F_GETFD);
-            found += flags != -1 && (!survives_exec || (flags & FD_CLOEXEC) == 0) ? 1 : 0;
-        }
-        return found;
-    };
-    const int all = count(false);
-    const int surviving = count(true);
+    const support::DescriptorCount before;
     const auto first = create(unique_name());
     const auto second = create(unique_key());
     const auto third = Segment::anonymous(spec, no_build, no_settle);
     const auto fourth = open(first.name());
-    BOOST_TEST(count(false) >= all + 4);
-    BOOST_TEST(count(true) == surviving);
+    const support::DescriptorCount after;
+    BOOST_TEST(after.open >= before.open + 4);
+    BOOST_TEST(after.surviving_exec == before.surviving_exec);
 }
 
 BOOST_AUTO_TEST_CASE(a_creation_that_runs_out_of_descriptors_leaves_nothing) {

@@ -2,7 +2,6 @@
 #define BOOST_TEST_MODULE sys_pipe
 #include "tenon/sys/pipe.hpp"
 
-#include <grp.h>
 #include <sys/wait.h>
 
 #include <boost/test/unit_test.hpp>
@@ -12,6 +11,7 @@
 #include "support/child.hpp"
 #include "support/errors.hpp"
 #include "support/machine.hpp"
+#include "support/users.hpp"
 
 namespace {
 
@@ -20,9 +20,6 @@ using support::refusal_of;
 namespace sys = tenon::sys;
 
 std::string unique_path() { return "/tmp" + support::unique_name(); }
-
-/// Becomes a user without privileges, for whom the limits hold.
-bool drop_privileges() { return ::setgroups(0, nullptr) == 0 && ::setgid(65534) == 0 && ::setuid(65534) == 0; }
 
 }  // namespace
 
@@ -78,7 +75,7 @@ BOOST_AUTO_TEST_CASE(a_capacity_beyond_32_bits_is_not_cut_but_refused) {
 BOOST_AUTO_TEST_CASE(above_the_limit_of_the_administrator_the_refusal_tells_it) {
     const std::uint64_t limit = sys::kernel_limit("/proc/sys/fs/pipe-max-size");
     const bool fine = in_child([&] {
-        if (::geteuid() == 0 && !drop_privileges()) {
+        if (!support::drop_privileges()) {
             return false;
         }
         const sys::PipeEnds pipe = sys::create_pipe();

@@ -3,18 +3,19 @@
 #include "tenon/sys/poll.hpp"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/resource.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include <boost/test/unit_test.hpp>
 #include <vector>
 
 #include "support/child.hpp"
+#include "support/interruptions.hpp"
 
 namespace {
 
+using namespace std::chrono_literals;
+using support::Interruptions;
 namespace sys = tenon::sys;
 constexpr std::int64_t millisecond = 1'000'000;
 
@@ -32,23 +33,6 @@ struct Pipe {
     }
     void fill() const { BOOST_TEST_REQUIRE(::write(ends[1], "x", 1) == 1); }
     int ends[2] = {-1, -1};
-};
-
-/// A signal every 300 microseconds, whose handler interrupts calls.
-struct Storm {
-    Storm() {
-        struct ::sigaction action {};
-        action.sa_handler = [](int) {};
-        ::sigaction(SIGALRM, &action, &old);
-        const ::itimerval often{{0, 300}, {0, 300}};
-        ::setitimer(ITIMER_REAL, &often, nullptr);
-    }
-    ~Storm() {
-        const ::itimerval never{};
-        ::setitimer(ITIMER_REAL, &never, nullptr);
-        ::sigaction(SIGALRM, &old, nullptr);
-    }
-    struct ::sigaction old {};
 };
 
 }  // namespace
@@ -73,7 +57,7 @@ BOOST_AUTO_TEST_CASE(it_waits_until_the_time_and_not_less) {
 
 BOOST_AUTO_TEST_CASE(signals_neither_shorten_nor_lengthen_a_wait) {
     const Pipe pipe;
-    const Storm storm;
+    const Interruptions storm{300us};
     const std::int64_t until = sys::monotonic_now() + 50 * millisecond;
     BOOST_TEST(sys::poll_until(pipe.ends[0], POLLIN, until) == 0);
     BOOST_TEST(sys::monotonic_now() >= until);
@@ -87,7 +71,7 @@ BOOST_AUTO_TEST_CASE(a_wait_without_end_outlasts_signals_and_ends_with_the_event
     }};
     short seen = 0;
     {
-        const Storm storm;
+        const Interruptions storm{300us};
         seen = sys::poll_until(pipe.ends[0], POLLIN, sys::end_of_time);
     }
     BOOST_TEST(seen == POLLIN);
