@@ -58,7 +58,8 @@ class TypedListener;
 /// Sharing  One thread may send while another receives. Over seqpacket, messages without descriptors may be sent and received
 ///          by any number of threads, and of processes that inherited the socket.
 /// Crash    Killed at any instruction, a sender has sent a message whole or not at all; its peer hears `died`.
-/// Limits   Over seqpacket as much as net.core.wmem_max lets a send buffer hold; over a stream 32 KiB. 253 descriptors.
+/// Limits   Over seqpacket as much as net.core.wmem_max lets a send buffer hold; over a stream 32 KiB. 253 descriptors. Before
+///          Linux 6.16 a peer can pass us what we do not expect, and with it make us sleep in close(2) (SO_LINGER).
 template <class Out, class In, class Over = over::seqpacket>
 class TypedSocket : public carrier::SenderVerbs<TypedSocket<Out, In, Over>, Out>,
                     public carrier::ReceiverVerbs<TypedSocket<Out, In, Over>, In> {
@@ -75,7 +76,6 @@ class TypedSocket : public carrier::SenderVerbs<TypedSocket<Out, In, Over>, Out>
     static constexpr bool sends_descriptors = descriptor_count<Out> != 0;
     static constexpr bool receives_descriptors = descriptor_count<In> != 0;
     static constexpr int type = is_stream ? SOCK_STREAM : SOCK_SEQPACKET;
-    static constexpr carrier::Connection::Shape shape{type, sizeof(Out), sizeof(In), descriptor_count<In>};
 
     static_assert(is_stream || std::is_same_v<Over, over::seqpacket>,
                   "tenon::TypedSocket: the third parameter is tenon::over::seqpacket or tenon::over::stream");
@@ -84,6 +84,11 @@ class TypedSocket : public carrier::SenderVerbs<TypedSocket<Out, In, Over>, Out>
         descriptor_count<Out> <= carrier::most_descriptors && descriptor_count<In> <= carrier::most_descriptors,
         "tenon::TypedSocket: a message has more than 253 descriptors, which is the most that the kernel lets one carry; send several messages");
     static constexpr std::size_t most_in_a_stream = 32'768;
+    template <class Msg>
+    static constexpr std::size_t most_in_a_batch = is_stream ? std::max<std::size_t>(most_in_a_stream / sizeof(Msg), 1)
+                                                             : 64;
+    static constexpr carrier::Connection::Shape shape{type, sizeof(Out), sends_descriptors ? 1 : most_in_a_batch<Out>,
+                                                      sizeof(In), descriptor_count<In>};
     static_assert(
         !is_stream || (sizeof(Out) <= most_in_a_stream && sizeof(In) <= most_in_a_stream),
         "tenon::TypedSocket: over a stream a message has at most 32 KiB, because up to there the kernel takes it whole or not at all; use tenon::over::seqpacket, or pass shared memory in a tenon::PassedFd");
@@ -128,29 +133,20 @@ public:
     }
 
     /// Takes over a connected socket that was inherited or received. Nobody greets: that the messages fit is the caller's
-    /// word. What is refused stays the caller's.
-    /// Throws  ENOTSOCK; EPROTOTYPE when it is of another family or type; ENOTCONN; EMSGSIZE.
+    /// word. Of the other tidings that the kernel may have been told to send with them there are none any more
+    /// (SO_PASSCRED and the like).
+    /// Returns  the new owner. When it throws a number is still the caller's, open; a FileDescriptor is closed.
+    /// Throws   ENOTSOCK; EPROTOTYPE when it is of another family or type; ENOTCONN; EMSGSIZE.
     [[nodiscard]] static TypedSocket attach(int descriptor) {
-        const std::string name = "socket " + std::to_string(descriptor);
-        if (sys::socket_option(descriptor, SO_DOMAIN, name) != AF_UNIX ||
-            sys::socket_option(descriptor, SO_TYPE, name) != type) {
-            sys::throw_error(
-                EPROTOTYPE,
-                is_stream ? "attach: not a Unix domain stream socket:" : "attach: not a Unix domain seqpacket socket:",
-                name);
+        sys::FileDescriptor lent{descriptor};
+        try {
+            return attached(lent);
+        } catch (...) {
+            static_cast<void>(lent.release());
+            throw;
         }
-        ::sockaddr_un peer{};
-        ::socklen_t size = sizeof peer;
-        sys::checked(::getpeername(descriptor, reinterpret_cast<::sockaddr*>(&peer), &size), "getpeername", name);
-        carrier::Connection::make_room(descriptor, type, sizeof(Out), name);
-        sys::checked(::fcntl(descriptor, F_SETFD, FD_CLOEXEC), "fcntl(F_SETFD)", name);
-        return TypedSocket{sys::FileDescriptor{descriptor}, name};
     }
-    [[nodiscard]] static TypedSocket attach(sys::FileDescriptor socket) {
-        TypedSocket attached = attach(socket.get());
-        static_cast<void>(socket.release());
-        return attached;
-    }
+    [[nodiscard]] static TypedSocket attach(sys::FileDescriptor socket) { return attached(socket); }
 
     // The same with a trailing std::error_code&: an empty socket, and the reason, instead of the exception.
 
@@ -204,7 +200,7 @@ public:
         } else {
             std::size_t count = 0;
             while (count < messages.size()) {
-                const std::size_t asked = std::min(messages.size() - count, most_in_a_batch<Out>);
+                const std::size_t asked = std::min(messages.size() - count, connection_.most_at_once());
                 const std::size_t sent = send_batch(messages.subspan(count, asked));
                 count += sent;
                 if (sent < asked) {
@@ -252,17 +248,30 @@ public:
     [[nodiscard]] carrier::Waitable waitable() const noexcept { return {connection_.descriptor(), POLLIN}; }
 
 private:
-    TypedSocket(sys::FileDescriptor socket, std::string name)
+    /// When it throws, the socket is still the caller's.
+    TypedSocket(sys::FileDescriptor&& socket, std::string name)
         : connection_{std::move(socket), shape, std::move(name)} {}
+
+    static TypedSocket attached(sys::FileDescriptor& socket) {
+        const std::string name = "socket " + std::to_string(socket.get());
+        if (sys::socket_option(socket.get(), SO_DOMAIN, name) != AF_UNIX ||
+            sys::socket_option(socket.get(), SO_TYPE, name) != type) {
+            sys::throw_error(
+                EPROTOTYPE,
+                is_stream ? "attach: not a Unix domain stream socket:" : "attach: not a Unix domain seqpacket socket:",
+                name);
+        }
+        ::sockaddr_un peer{};
+        ::socklen_t size = sizeof peer;
+        sys::checked(::getpeername(socket.get(), reinterpret_cast<::sockaddr*>(&peer), &size), "getpeername", name);
+        sys::checked(::fcntl(socket.get(), F_SETFD, FD_CLOEXEC), "fcntl(F_SETFD)", name);
+        return TypedSocket{std::move(socket), name};
+    }
 
     static TypedSocket connected(const UnixAddress& address, Owner owner, carrier::Waiting waiting) {
         return TypedSocket{carrier::connect_unix(address, type, carrier::Terms::of<Out, In>(), owner, waiting),
                            address.text()};
     }
-
-    template <class Msg>
-    static constexpr std::size_t most_in_a_batch = is_stream ? std::max<std::size_t>(most_in_a_stream / sizeof(Msg), 1)
-                                                             : 64;
 
     // ---- sending
 
@@ -354,8 +363,15 @@ private:
                 return ::sendmmsg(connection_.descriptor(), headers.data(), static_cast<unsigned>(messages.size()),
                                   MSG_DONTWAIT | MSG_NOSIGNAL);
             });
-            connection_.note(sent == -1 ? errno : 0);
-            return sent > 0 ? static_cast<std::size_t>(sent) : 0;
+            if (sent == static_cast<int>(messages.size())) [[likely]] {
+                return messages.size();
+            }
+            if (sent == -1) {
+                connection_.note(errno);
+                return 0;
+            }
+            connection_.note_an_early_end();
+            return static_cast<std::size_t>(sent);
         }
     }
 
@@ -467,20 +483,36 @@ private:
             }
             const std::size_t count = got > 0 ? static_cast<std::size_t>(got) : 0;
             for (std::size_t i = 0; i < count; ++i) {
-                if (headers[i].msg_len != sizeof(In)) {
-                    // A length of 0 is the end, or a packet without a byte.
-                    if (headers[i].msg_len != 0 ||
-                        std::any_of(headers.begin() + static_cast<std::ptrdiff_t>(i), headers.begin() + got,
-                                    [](const ::mmsghdr& later) { return later.msg_len != 0; })) {
-                        connection_.spoil();
-                    } else {
-                        static_cast<void>(connection_.nobody_sends());
-                    }
-                    return well_formed(room.first(i));
+                if (headers[i].msg_len != sizeof(In)) [[unlikely]] {
+                    return end_of_batch(room, std::span{headers}.first(count), i);
                 }
             }
             return well_formed(room.first(count));
         }
+    }
+
+    /// The first that is no message is a length of 0: the end, or a packet without a byte; or what see nobody_sends(), and
+    /// then what the peer sent before it closed is behind it.
+    [[gnu::cold, gnu::noinline]] std::size_t end_of_batch(std::span<In> room, std::span<const ::mmsghdr> headers,
+                                                          std::size_t odd) noexcept {
+        bool fine = headers[odd].msg_len == 0;
+        std::size_t whole = odd;
+        for (std::size_t i = odd + 1; i < headers.size(); ++i) {
+            if (headers[i].msg_len == sizeof(In) && whole + 1 == i) {
+                room[whole++] = room[i];
+            } else {
+                fine = fine && headers[i].msg_len == 0;
+            }
+        }
+        if (!fine || (whole != odd && !connection_.sends_no_more())) {
+            connection_.spoil();
+            return well_formed(room.first(odd));
+        }
+        const std::size_t count = well_formed(room.first(whole));
+        if (whole == odd && connection_.nobody_sends().outcome == Outcome::empty) {
+            return count + Receiving::try_receive_many(room.subspan(count));
+        }
+        return count;
     }
 
     /// How many there are before the first that is damaged.
@@ -609,7 +641,8 @@ public:
     [[nodiscard]] const std::string& last_refusal() const noexcept { return listener_.last_refusal(); }
 
     [[nodiscard]] const std::string& name() const noexcept { return listener_.name(); }
-    /// For poll(2) and epoll(7): readable when try_accept() has something to do.
+    /// For poll(2) and epoll(7): readable when try_accept() has something to do. A forked child asks again before it uses it;
+    /// -1 when the system refuses the child one.
     [[nodiscard]] int native_handle() const noexcept { return listener_.descriptor(); }
     [[nodiscard]] carrier::Waitable waitable() const noexcept { return {listener_.descriptor(), POLLIN}; }
 
@@ -630,7 +663,7 @@ private:
         }
     }
 
-    carrier::UnixListener listener_;
+    mutable carrier::UnixListener listener_;  // a forked child renews what it inherited, whatever it asks first
 };
 
 }  // namespace tenon

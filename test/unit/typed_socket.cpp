@@ -864,16 +864,20 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(descriptors_that_are_not_announced_are_closed, Ove
     }
 }
 
-BOOST_AUTO_TEST_CASE_TEMPLATE(descriptors_for_somebody_who_expects_none_are_thrown_away_by_the_kernel, Over, Roads) {
+BOOST_AUTO_TEST_CASE_TEMPLATE(descriptors_for_somebody_who_expects_none_do_not_arrive, Over, Roads) {
     const std::size_t before = support::open_descriptors();
     {
         WithRawPeer<Answer, Request, Over> peers;
         const Request request{3, 0};
+        const auto send_three = [&] {  // since Linux 6.16 that is refused, before it they are thrown away
+            return raw_send(peers.raw, &request, sizeof request, {0, 1, 2}) > 0 ||
+                   (errno == EPERM && raw_send(peers.raw, &request, sizeof request) > 0);
+        };
         for (int i = 0; i < 100; ++i) {
-            BOOST_REQUIRE(raw_send(peers.raw, &request, sizeof request, {0, 1, 2}) > 0);
+            BOOST_REQUIRE(send_three());
             BOOST_REQUIRE(peers.sut.receive().number == 3U);
         }
-        BOOST_REQUIRE(raw_send(peers.raw, &request, sizeof request, {0, 1, 2}) > 0);
+        BOOST_REQUIRE(send_three());
         std::vector<Request> room(4);
         BOOST_TEST(peers.sut.try_receive_many(room) == 1U);
         BOOST_TEST(support::open_descriptors() == before + 2);

@@ -11,7 +11,6 @@
 /// needs no question of its own.
 
 #include <poll.h>
-#include <sys/ioctl.h>  // FIONREAD
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -34,8 +33,7 @@
 
 namespace tenon::carrier {
 
-/// The most descriptors that the kernel lets one message carry (SCM_MAX_FD).
-inline constexpr std::size_t most_descriptors = 253;
+using sys::most_descriptors;
 
 /// The descriptors that came with a message, until somebody takes them. Room for `capacity` of them is made once.
 class DescriptorBag {
@@ -59,12 +57,12 @@ public:
     [[nodiscard]] int operator[](std::size_t index) const noexcept { return numbers_[index]; }
 
     /// Closes it when there is no room. Returns  whether there was.
-    bool put(int descriptor) noexcept {
-        sys::FileDescriptor fresh{descriptor};
+    bool put(sys::FileDescriptor descriptor) noexcept {
         if (size_ == numbers_.size()) {
+            sys::close_at_once(std::move(descriptor));
             return false;
         }
-        numbers_[size_++] = fresh.release();
+        numbers_[size_++] = descriptor.release();
         return true;
     }
     /// Empty when it is not there.
@@ -78,7 +76,7 @@ public:
     }
     void clear() noexcept {
         while (size_ != 0) {
-            const sys::FileDescriptor untaken{numbers_[--size_]};
+            sys::close_at_once(sys::FileDescriptor{numbers_[--size_]});
         }
     }
 
@@ -93,26 +91,31 @@ public:
     struct Shape {
         int type;  // SOCK_SEQPACKET, SOCK_STREAM
         std::size_t sent_size;
+        std::size_t most_at_once;  // messages that are sent in one go
         std::size_t received_size;
         std::size_t received_descriptors;
     };
 
     Connection() noexcept = default;
 
-    /// Takes over a connected socket.
+    /// Takes over a connected socket, last of all: when it throws, the socket is still the caller's.
     /// Throws  EMSGSIZE when the kernel will not take messages so large.
-    Connection(sys::FileDescriptor socket, const Shape& shape, std::string name)
-        : socket_{std::move(socket)},
-          receiving_{socket_.get()},
+    Connection(sys::FileDescriptor&& socket, const Shape& shape, std::string name)
+        : receiving_{socket.get()},
           type_{shape.type},
+          most_at_once_{make_room(socket.get(), shape, name)},
           size_{shape.received_size},
+          part_(shape.type == SOCK_STREAM ? shape.received_size : 0),
           bag_{shape.received_descriptors},
+          peer_{sys::peer_credentials(socket.get())},
           name_{std::move(name)} {
-        make_room(socket_.get(), shape.type, shape.sent_size, name_);
-        peer_ = sys::peer_credentials(socket_.get());
-        if (type_ == SOCK_STREAM) {
-            part_.resize(size_);
+        sys::drop_extras(socket.get());
+        if (shape.received_descriptors == 0) {
+            sys::refuse_descriptors(socket.get());
+        } else {
+            sys::admit_descriptors(socket.get());
         }
+        socket_ = std::move(socket);
     }
     Connection(Connection&& other) noexcept { *this = std::move(other); }
     Connection& operator=(Connection&& other) noexcept {
@@ -120,6 +123,7 @@ public:
             socket_ = std::move(other.socket_);
             receiving_ = std::exchange(other.receiving_, -1);
             type_ = other.type_;
+            most_at_once_ = other.most_at_once_;
             size_ = other.size_;
             part_ = std::move(other.part_);
             part_size_ = std::exchange(other.part_size_, 0);
@@ -128,6 +132,7 @@ public:
             overfull_ = other.overfull_;
             end_.store(other.end_.load(std::memory_order_relaxed), std::memory_order_relaxed);
             was_reset_.store(other.was_reset_.load(std::memory_order_relaxed), std::memory_order_relaxed);
+            was_waited_for_.store(other.was_waited_for_.load(std::memory_order_relaxed), std::memory_order_relaxed);
             peer_ = other.peer_;
             name_ = std::move(other.name_);
         }
@@ -138,31 +143,37 @@ public:
     /// fragmented (ENOBUFS).
     static constexpr std::size_t largest_packet = std::size_t{1} << 20;
 
-    /// Raises SO_SNDBUF where messages of `size` bytes need it.
-    /// Throws  EMSGSIZE, with the limit, above largest_packet and when the system does not let SO_SNDBUF grow so far.
-
-    static void make_room(int socket, int type, std::size_t size, const std::string& name) {
+    /// Raises SO_SNDBUF where messages of `size` bytes need it, or `welcome` bytes at once would.
+    /// Returns  how many bytes the kernel takes whole or not at all: `size` at least.
+    /// Throws   EMSGSIZE, with the limit, above largest_packet and when the system does not let SO_SNDBUF grow so far.
+    static std::size_t make_room(int socket, int type, std::size_t size, const std::string& name,
+                                 std::size_t welcome = 0) {
         // What the kernel asks for: unix_dgram_sendmsg() 32 bytes more; unix_stream_sendmsg() twice 64 more than the message.
-        const std::size_t wanted = type == SOCK_STREAM ? 2 * (size + 64) : size + 32;
+        const auto buffer_for = [&](std::size_t bytes) { return type == SOCK_STREAM ? 2 * (bytes + 64) : bytes + 32; };
+        const auto room_in = [&](std::size_t buffer) { return type == SOCK_STREAM ? buffer / 2 - 64 : buffer - 32; };
+        const auto buffer = [&] { return static_cast<std::size_t>(sys::socket_option(socket, SO_SNDBUF)); };
         if (size > largest_packet) {
             sys::throw_error(EMSGSIZE,
                              "messages of " + std::to_string(size) + " bytes (a packet is at most " +
                                  std::to_string(largest_packet) + " bytes; more goes by a descriptor of shared memory)",
                              name);
         }
-        if (static_cast<std::size_t>(sys::socket_option(socket, SO_SNDBUF)) >= wanted) {
-            return;
-        }
-        const int asked = wanted > INT32_MAX / 2 ? INT32_MAX / 2 : static_cast<int>(wanted);
-        sys::checked(::setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &asked, sizeof asked), "setsockopt(SO_SNDBUF)", name);
-        const auto granted = static_cast<std::size_t>(sys::socket_option(socket, SO_SNDBUF));
+        const std::size_t wanted = buffer_for(size < welcome ? welcome : size);
+        std::size_t granted = buffer();
         if (granted < wanted) {
+            const int asked = static_cast<int>(wanted);
+            sys::checked(::setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &asked, sizeof asked), "setsockopt(SO_SNDBUF)",
+                         name);
+            granted = buffer();
+        }
+        if (granted < buffer_for(size)) {
             sys::throw_error(EMSGSIZE,
                              "messages of " + std::to_string(size) + " bytes (" +
                                  sys::shown_limit("/proc/sys/net/core/wmem_max") + ", for at most " +
-                                 std::to_string(type == SOCK_STREAM ? granted / 2 - 64 : granted - 32) + " bytes)",
+                                 std::to_string(room_in(granted)) + " bytes)",
                              name);
         }
+        return room_in(granted);
     }
 
     /// After an attempt of the caller's own: a reset is told once only, by the call that meets it.
@@ -172,7 +183,17 @@ public:
         }
     }
 
+    /// After a batch that ended before its last message. sendmmsg(2) then keeps the error to itself, and a reset is told
+    /// by no other call: of a peer that is gone an instant after a message was sent to it, that is assumed.
+    [[gnu::cold, gnu::noinline]] void note_an_early_end() noexcept {
+        if ((hang_up(0, 0) & POLLHUP) != 0) {
+            note(ECONNRESET);
+        }
+    }
+
     [[nodiscard]] int descriptor() const noexcept { return socket_.get(); }
+    /// How many messages are sent in one go.
+    [[nodiscard]] std::size_t most_at_once() const noexcept { return most_at_once_; }
     /// For the fast road: no descriptor at all while the first part of a message is kept here.
     [[nodiscard]] int receiving() const noexcept { return receiving_; }
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
@@ -228,16 +249,8 @@ public:
         const ::ssize_t got = ::recvmsg(socket_.get(), &what, flags | MSG_CMSG_CLOEXEC);
         if (got >= 0) {
             cut_ = cut_ || (what.msg_flags & MSG_CTRUNC) != 0;
-            for (::cmsghdr* part = CMSG_FIRSTHDR(&what); part != nullptr; part = CMSG_NXTHDR(&what, part)) {
-                if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) {
-                    continue;
-                }
-                for (std::size_t at = CMSG_LEN(0); at + sizeof(int) <= part->cmsg_len; at += sizeof(int)) {
-                    int number;
-                    std::memcpy(&number, reinterpret_cast<const std::byte*>(part) + at, sizeof number);
-                    overfull_ = !bag_.put(number) || overfull_;
-                }
-            }
+            sys::take_descriptors(
+                what, [this](sys::FileDescriptor passed) { overfull_ = !bag_.put(std::move(passed)) || overfull_; });
         }
         return got;
     }
@@ -260,6 +273,7 @@ public:
             got = -1;
             error = EINTR;
         }
+        bool looked_again = false;
         for (bool last = until == 0;;) {
             if (got > 0 && type_ == SOCK_STREAM) {
                 part_size_ += static_cast<std::size_t>(got);
@@ -282,7 +296,14 @@ public:
                 spoil();
                 return Outcome::corrupted;
             } else if (got == 0) {
-                return nobody_sends();
+                const Result end = nobody_sends();
+                if (end.outcome != Outcome::empty) {
+                    return end;
+                }
+                if (std::exchange(looked_again, true)) {  // all that will ever come was there: a packet without a byte
+                    spoil();
+                    return Outcome::corrupted;
+                }
             } else {
                 switch (error) {
                     case EINTR: break;
@@ -318,25 +339,27 @@ public:
         bag_.clear();
         part_size_ = 0;
         receiving_ = socket_.get();
-        ::shutdown(socket_.get(), SHUT_RDWR);
-        std::byte rest[4096];
-        while (::recv(socket_.get(), rest, sizeof rest, MSG_DONTWAIT) > 0 || bytes_waiting() > 0) {}
+        sys::shut_down(socket_.get());
     }
 
     /// An attempt to receive said that it is the end. Which?
+    /// Returns  `empty` when there is more to be had: the kernel looks for packets first and for the end then, and the peer
+    ///          may have sent and closed between the two.
     [[gnu::cold, gnu::noinline]] Result nobody_sends() noexcept {
         const Outcome before = end_.load(std::memory_order_relaxed);
-        if (before != Outcome::done) {
+        if (before == Outcome::corrupted) {
             return before;
         }
-        const short seen = sys::poll_until(socket_.get(), POLLRDHUP, 0);
+        const short seen = hang_up(POLLRDHUP, 0);
         if ((seen & (POLLRDHUP | POLLHUP)) == 0) {  // not the end: a packet without a byte
             spoil();
             return Outcome::corrupted;
         }
-        if (bytes_waiting() > 0) {  // such a packet again, with others behind it
-            spoil();
-            return Outcome::corrupted;
+        if (sys::bytes_waiting(socket_.get()) > 0) {
+            return Outcome::empty;
+        }
+        if (before != Outcome::done) {
+            return before;
         }
         note_what_the_kernel_kept();
         if (part_size_ != 0) {
@@ -347,13 +370,18 @@ public:
         return (seen & POLLHUP) == 0 ? Result{Outcome::half_closed} : settle(way_it_went());
     }
 
-    /// As for EPIPE.
+    /// Whether the peer has closed at least its sending side.
+    [[nodiscard]] bool sends_no_more() noexcept { return (hang_up(POLLRDHUP, 0) & (POLLRDHUP | POLLHUP)) != 0; }
+
+    /// As for EPIPE. A peer that closes ends its own socket first, and tells ours then: that is waited for, once.
     [[gnu::cold, gnu::noinline]] Result nobody_receives() noexcept {
         const Outcome before = end_.load(std::memory_order_relaxed);
         if (before != Outcome::done) {
             return before;
         }
-        if ((sys::poll_until(socket_.get(), 0, 0) & POLLHUP) == 0) {
+        constexpr std::int64_t moment = 10'000'000;  // what may lie between the two, should the peer lose its processor
+        const bool in_vain = was_waited_for_.exchange(true, std::memory_order_relaxed);
+        if ((hang_up(0, in_vain ? 0 : sys::monotonic_now() + moment) & POLLHUP) == 0) {
             return Result::failed(EPIPE);  // the sending side alone was closed, here or there
         }
         note_what_the_kernel_kept();  // a stream says EPIPE first
@@ -361,14 +389,32 @@ public:
     }
 
 private:
+    static std::size_t make_room(int socket, const Shape& shape, const std::string& name) {
+        const bool together = shape.type == SOCK_STREAM;  // or each in a packet of its own
+        const std::size_t room =
+            make_room(socket, shape.type, shape.sent_size, name, together ? shape.sent_size * shape.most_at_once : 0);
+        return together && room / shape.sent_size < shape.most_at_once ? room / shape.sent_size : shape.most_at_once;
+    }
+
     /// Returns  whether the time came.
     bool wait(short events, std::int64_t until) const noexcept {
         const short seen = sys::poll_until(socket_.get(), events, until);
         return seen == 0 || (until != sys::end_of_time && sys::monotonic_now() >= until);
     }
-    [[nodiscard]] int bytes_waiting() const noexcept {
-        int count = 0;
-        return ::ioctl(socket_.get(), FIONREAD, &count) == 0 ? count : 0;
+
+    /// What poll(2) tells of the peer's going, until then at the latest. Who may have no descriptors (RLIMIT_NOFILE is 0)
+    /// may not ask it: then a look at what comes next must do, and a peer that closed one side is taken for gone.
+    short hang_up(short events, std::int64_t until) noexcept {
+        ::pollfd one{socket_.get(), events, 0};
+        if (sys::try_poll_until(&one, 1, until) != -1) {
+            return one.revents;
+        }
+        std::byte next;
+        ::ssize_t got;
+        while ((got = ::recv(socket_.get(), &next, 1, MSG_PEEK | MSG_DONTWAIT)) == -1 && errno == ECONNRESET) {
+            note(ECONNRESET);
+        }
+        return got == -1 ? short{0} : short{POLLRDHUP | POLLHUP};
     }
 
     /// A reset that no call has told yet.
@@ -393,6 +439,7 @@ private:
     sys::FileDescriptor socket_;
     int receiving_ = -1;
     int type_ = SOCK_SEQPACKET;
+    std::size_t most_at_once_ = 0;
     std::size_t size_ = 0;         // of a message that comes
     std::vector<std::byte> part_;  // of a message that comes over a stream
     std::size_t part_size_ = 0;
@@ -401,6 +448,7 @@ private:
     bool overfull_ = false;
     std::atomic<Outcome> end_{Outcome::done};  // one thread may send while another receives
     std::atomic<bool> was_reset_{false};
+    std::atomic<bool> was_waited_for_{false};
     sys::PeerCredentials peer_;
     std::string name_;
 };

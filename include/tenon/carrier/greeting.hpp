@@ -22,8 +22,11 @@
 #include <utility>
 
 #include "../memory/errc.hpp"
+#include "../payload/descriptor_fields.hpp"
 #include "../payload/layout.hpp"
 #include "../payload/layout_difference.hpp"
+#include "../sys/poll.hpp"
+#include "../sys/unix_socket.hpp"
 
 namespace tenon::carrier {
 
@@ -59,6 +62,7 @@ struct Terms {
     std::uint64_t received_size = 0;
     std::string_view sent_words;
     std::string_view received_words;
+    std::size_t received_descriptors = 0;
 
     template <class Out, class In>
     static constexpr Terms of() noexcept {
@@ -67,7 +71,8 @@ struct Terms {
                 sizeof(Out),
                 sizeof(In),
                 layout_words<Out>.substr(0, most_greeting_words),
-                layout_words<In>.substr(0, most_greeting_words)};
+                layout_words<In>.substr(0, most_greeting_words),
+                descriptor_count<In>};
     }
 
     /// The bytes of the greeting.
@@ -139,14 +144,15 @@ inline Objection objection_to(std::string_view bytes, const Terms& ours) {
     return text.empty() ? Objection{} : Objection{errc::layout_mismatch, std::move(text)};
 }
 
-/// Collects the peer's greeting from a socket, without waiting and without reading beyond it.
+/// Collects the peer's greeting from a socket, without waiting and without reading beyond it. Descriptors that come with
+/// it are closed.
 class GreetingReader {
 public:
     enum class State { waiting, whole, gone, garbage };
 
     State read(int socket, int type) {
         char room[4096];
-        for (;;) {
+        for (bool looked_again = false;;) {
             const std::size_t announced = announced_size(bytes_);
             if (announced == 0) {
                 return State::garbage;
@@ -157,10 +163,10 @@ public:
                 if (rest == 0) {
                     return State::whole;
                 }
-                got = ::recv(socket, room, rest < sizeof room ? rest : sizeof room, MSG_DONTWAIT);
+                got = sys::receive_bytes_only(socket, room, rest < sizeof room ? rest : sizeof room, MSG_DONTWAIT);
             } else {
                 bytes_.resize(most_greeting);
-                got = ::recv(socket, bytes_.data(), bytes_.size(), MSG_DONTWAIT | MSG_TRUNC);
+                got = sys::receive_bytes_only(socket, bytes_.data(), bytes_.size(), MSG_DONTWAIT | MSG_TRUNC);
                 bytes_.resize(got < 0                                         ? 0
                               : static_cast<std::size_t>(got) < most_greeting ? static_cast<std::size_t>(got)
                                                                               : most_greeting);
@@ -170,11 +176,10 @@ public:
                     return static_cast<std::size_t>(got) <= most_greeting ? State::whole : State::garbage;
                 }
                 bytes_.append(room, static_cast<std::size_t>(got));
-            } else if (got == 0) {
-                return State::gone;
-            } else if (errno == EAGAIN) {
+            } else if (got == -1 && errno == EAGAIN) {
                 return State::waiting;
-            } else if (errno != EINTR && errno != ECONNRESET) {  // what came before a reset is still there
+            } else if (got == 0 ? std::exchange(looked_again, true) || !is_not_the_end(socket)
+                                : errno != EINTR && errno != ECONNRESET) {  // what came before a reset is still there
                 return State::gone;
             }
         }
@@ -182,6 +187,11 @@ public:
     [[nodiscard]] const std::string& bytes() const noexcept { return bytes_; }
 
 private:
+    /// After a look that said so: see Connection::nobody_sends().
+    static bool is_not_the_end(int socket) noexcept {
+        return (sys::poll_until(socket, POLLRDHUP, 0) & POLLRDHUP) != 0 && sys::bytes_waiting(socket) > 0;
+    }
+
     std::string bytes_;
 };
 

@@ -68,6 +68,9 @@ inline sys::FileDescriptor connect_unix(const UnixAddress& address, int type, co
     const sync::Patience patience{sys::monotonic_now(), 5'000'000};
     for (;;) {
         sys::FileDescriptor socket = sys::create_unix_socket(type);
+        if (terms.received_descriptors == 0) {
+            sys::refuse_descriptors(socket.get());
+        }
         Connection::make_room(socket.get(), type, most_greeting, name);
         int error = sys::try_connect_until(socket.get(), native, waiting.until);
         if (error == 0) {

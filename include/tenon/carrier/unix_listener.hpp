@@ -17,6 +17,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <string>
 #include <utility>
 #include <vector>
@@ -56,6 +57,7 @@ public:
           mode_{mode.bits},
           owner_{::geteuid()},
           name_{address.text()} {
+        sys::refuse_descriptors(listening_.get());  // a stranger's
         Connection::make_room(listening_.get(), type, terms.sent_size,
                               name_);  // told now, though each connection has its own
         path_ = UnixPath::bind(listening_.get(), address, mode);
@@ -90,7 +92,15 @@ public:
     ~UnixListener() { close(); }
 
     [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(listening_); }
-    [[nodiscard]] int descriptor() const noexcept { return epoll_.get(); }
+    /// In a forked child the child's own; -1 when the system refuses it one.
+    [[nodiscard]] int descriptor() noexcept {
+        try {
+            leave_the_parents_alone();
+        } catch (const std::exception&) {
+            return -1;
+        }
+        return epoll_.get();
+    }
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
     [[nodiscard]] std::uint64_t refused() const noexcept { return refused_; }
     [[nodiscard]] const std::string& last_refusal() const noexcept { return last_refusal_; }
@@ -138,7 +148,7 @@ private:
         path_.remove();  // while it is open: see UnixPath
         if (!pending_.empty() && generation_ == memory::fork_generation()) {
             for (Stranger& stranger : pending_) {
-                ::shutdown(stranger.socket.get(), SHUT_RDWR);  // a forked child may hold it too
+                sys::shut_down(stranger.socket.get());  // a forked child may hold it too
             }
         }
         pending_.clear();
@@ -152,18 +162,24 @@ private:
         sys::checked(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, listening_.get(), &wanted), "epoll_ctl", name_);
     }
 
-    /// A forked child has strangers and an epoll set of its own, under the number that it inherited.
+    /// A forked child has strangers and an epoll set of its own, under the number that it inherited. What was refused
+    /// half-way is begun anew by the next call.
     void leave_the_parents_alone() {
         const std::uint64_t generation = memory::fork_generation();
-        if (generation == generation_) {
+        if (generation == generation_ || !listening_) {
             return;
         }
-        const sys::FileDescriptor own{sys::checked(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1", name_)};
-        sys::checked(::dup3(own.get(), epoll_.get(), O_CLOEXEC), "dup3", name_);
-        generation_ = generation;
         pending_.clear();
+        reserve_.reset();  // in case that there is no other
+        {
+            const sys::FileDescriptor own{sys::checked(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1", name_)};
+            sys::checked(::dup3(own.get(), epoll_.get(), O_CLOEXEC), "dup3", name_);
+        }
+        make_reserve();
         watch_listening();
+        generation_ = generation;
     }
+    void make_reserve() noexcept { reserve_ = sys::FileDescriptor{::fcntl(listening_.get(), F_DUPFD_CLOEXEC, 0)}; }
 
     [[nodiscard]] bool trusts(int socket, const sys::PeerCredentials& peer) const noexcept {
         return peer.uid == owner_ || peer.uid == 0 || (mode_ & 0002) != 0 ||
@@ -179,7 +195,7 @@ private:
                 if (sys::FileDescriptor newcomer = sys::try_accept(listening_.get())) {
                     refuse(newcomer, "no descriptor is free for it (" + shown_descriptor_limit() + ")");
                 }
-                reserve_ = sys::FileDescriptor{::fcntl(listening_.get(), F_DUPFD_CLOEXEC, 0)};
+                make_reserve();
                 return {Result::failed(error), {}};
             }
             refuse_oldest("had not greeted, and no descriptor is free for another (" + shown_descriptor_limit() + ")");
@@ -193,6 +209,9 @@ private:
             greet(socket.get(), GreetingHeader::untrusted);
             refuse(socket, "its user may not connect (the mode is 0" + octal(mode_) + ")");
             return {Outcome::empty, {}};
+        }
+        if (terms_.received_descriptors != 0) {
+            sys::admit_descriptors(socket.get());  // before it may send a message, for which it needs our greeting
         }
         Connection::make_room(socket.get(), type_, most_greeting, name_);
         if (!greet(socket.get(), GreetingHeader::welcome)) {
@@ -259,7 +278,7 @@ private:
         const sys::PeerCredentials peer = sys::peer_credentials(socket.get());
         ++refused_;
         last_refusal_ = "pid " + std::to_string(peer.pid) + ", uid " + std::to_string(peer.uid) + ": " + why;
-        ::shutdown(socket.get(), SHUT_RDWR);
+        sys::shut_down(socket.get());
         socket.reset();
     }
     void refuse_oldest(const std::string& why) {

@@ -6,16 +6,20 @@
 ///     1  bind(2) refuses a path that exists
 ///     2  a socket there is asked with connect(2) from a datagram socket, of which its owner, if there is one, sees nothing:
 ///        ECONNREFUSED says that nobody has it open
-///     3  only who holds flock(2) of the directory, and has asked again, unlinks it: so nobody unlinks a fresh one, which can
-///        be at the path only after the dead one was unlinked
+///     3  only who holds flock(2) of the file PATH.lock, and has asked again, unlinks it: so nobody unlinks a fresh one, which
+///        can be at the path only after the dead one was unlinked
+///     4  PATH.lock, which no other user may open and so none can keep locked, goes with its holder; whoever waited for the
+///        lock of a file that is no longer there begins anew
 
 #include <fcntl.h>
+#include <limits.h>    // PATH_MAX
 #include <sys/file.h>  // flock
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <utility>
 
@@ -35,7 +39,8 @@ public:
     UnixPath() noexcept = default;
 
     /// Binds the socket. An abstract name needs no more.
-    /// Throws  EADDRINUSE when a living server has the address, EEXIST when something else is at the path; EACCES, ENOENT...
+    /// Throws  EADDRINUSE when a living server has the address, EEXIST when something else is at the path, or at PATH.lock
+    ///         where that is needed; EACCES, ENOENT...
     static UnixPath bind(int socket, const UnixAddress& address, Mode mode) {
         const sys::UnixSocketAddress native = address.native();
         UnixPath made;
@@ -44,6 +49,7 @@ public:
             sys::checked(::bind(socket, native.get(), native.size), "bind", address.text());
             return made;
         }
+        const std::string path = from_anywhere(address.text());
         // The file gets the socket's mode less the umask: never more than is wanted, and the rest below.
         sys::checked(::fchmod(socket, mode.bits & 0777), "fchmod", address.text());
         while (::bind(socket, native.get(), native.size) == -1) {
@@ -53,7 +59,7 @@ public:
             if (!is_dead(native, address.text())) {
                 continue;  // gone meanwhile
             }
-            const sys::FileDescriptor lock = lock_directory(address.text());
+            const Claim claim{address.text()};
             if (is_dead(native, address.text())) {
                 sys::checked(::unlink(address.text().c_str()), "unlink", address.text());
             }
@@ -61,7 +67,7 @@ public:
                 break;
             }
         }
-        made.settle(address.text(), mode);
+        made.settle(path, mode);
         return made;
     }
     UnixPath(UnixPath&& other) noexcept { *this = std::move(other); }
@@ -93,6 +99,66 @@ public:
     }
 
 private:
+    /// The right to unlink a dead socket. Killed, its holder leaves an empty PATH.lock to the next.
+    class Claim {
+    public:
+        explicit Claim(const std::string& path) : path_{path + ".lock"} {
+            constexpr std::int64_t second = 1'000'000'000;  // others hold it for microseconds
+            for (const std::int64_t until = sys::monotonic_now() + second;;) {
+                file_ = sys::open(path_.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0600);
+                const auto status = sys::status(file_.get(), path_);
+                if (!S_ISREG(status.st_mode) || status.st_uid != ::geteuid() || (status.st_mode & 0077) != 0 ||
+                    status.st_size != 0) {
+                    sys::throw_error(EEXIST, "bind: what is there is no lock of ours and stays", path_);
+                }
+                if (::flock(file_.get(), LOCK_EX | LOCK_NB) == 0) {
+                    if (is_there()) {
+                        return;
+                    }
+                    continue;
+                }
+                if (errno != EWOULDBLOCK && errno != EINTR) {
+                    sys::throw_error(errno, "flock", path_);
+                }
+                const std::int64_t now = sys::monotonic_now();
+                if (now >= until) {
+                    sys::throw_error(
+                        EADDRINUSE,
+                        "bind: a dead server left its socket there, and another process keeps this locked:", path_);
+                }
+                sys::sleep_until(now + 1'000'000);
+            }
+        }
+        Claim(const Claim&) = delete;
+        Claim& operator=(const Claim&) = delete;
+        ~Claim() {
+            if (is_there()) {
+                ::unlink(path_.c_str());
+            }
+        }
+
+    private:
+        [[nodiscard]] bool is_there() const noexcept {
+            struct ::stat held {};
+            struct ::stat there {};
+            return ::fstat(file_.get(), &held) == 0 && ::lstat(path_.c_str(), &there) == 0 &&
+                   held.st_dev == there.st_dev && held.st_ino == there.st_ino;
+        }
+
+        std::string path_;
+        sys::FileDescriptor file_;  // and with it the lock
+    };
+
+    /// What leads there even from another working directory, where that can be said.
+    static std::string from_anywhere(const std::string& path) {
+        char directory[PATH_MAX];
+        if (path.front() == '/' || ::getcwd(directory, sizeof directory) == nullptr ||
+            std::strlen(directory) + 1 + path.size() >= sizeof directory) {
+            return path;
+        }
+        return std::string{directory} + "/" + path;
+    }
+
     void settle(const std::string& path, Mode mode) {
         struct ::stat status {};
         sys::checked(::lstat(path.c_str(), &status), "lstat", path);
@@ -140,27 +206,6 @@ private:
                 "bind: a dead server of user " + std::to_string(status.st_uid) + " left its socket there:", path);
         }
         return true;
-    }
-
-    /// The lock goes with the descriptor.
-    static sys::FileDescriptor lock_directory(const std::string& path) {
-        const std::size_t slash = path.rfind('/');
-        const std::string directory = slash == path.npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
-        sys::FileDescriptor lock = sys::open(directory.c_str(), O_RDONLY | O_DIRECTORY);
-        constexpr std::int64_t second = 1'000'000'000;  // others hold it for microseconds, or mean harm
-        for (const std::int64_t until = sys::monotonic_now() + second; ::flock(lock.get(), LOCK_EX | LOCK_NB) == -1;) {
-            if (errno != EWOULDBLOCK && errno != EINTR) {
-                sys::throw_error(errno, "flock", directory);
-            }
-            const std::int64_t now = sys::monotonic_now();
-            if (now >= until) {
-                sys::throw_error(
-                    EADDRINUSE,
-                    "bind: a dead server left its socket there, and another process keeps the directory locked:", path);
-            }
-            sys::sleep_until(now + 1'000'000);
-        }
-        return lock;
     }
 
     std::string path_;

@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <string_view>
 
 #include "error.hpp"
 #include "file_descriptor.hpp"
@@ -78,17 +79,37 @@ inline ProcessStatus read_process_status(const char* path) noexcept {
     return result;
 }
 
+/// "/proc/PID" and what of it is wanted: up to 15 characters.
+struct ProcessPath {
+    ProcessPath(std::uint32_t pid, std::string_view rest) noexcept {
+        std::size_t end = 6;  // the length of "/proc/"
+        for (std::uint32_t unit = 1'000'000'000; unit != 0; unit /= 10) {
+            if (pid >= unit) {
+                text[end++] = static_cast<char>('0' + pid / unit % 10);
+            }
+        }
+        std::memcpy(text + end, rest.data(), rest.size());
+    }
+    char text[32] = "/proc/";
+};
+
 /// What /proc/PID/stat says.
 inline ProcessStatus process_status(std::uint32_t pid) noexcept {
-    char path[32] = "/proc/";
-    std::size_t end = 6;  // the length of "/proc/"
-    for (std::uint32_t unit = 1'000'000'000; unit != 0; unit /= 10) {
-        if (pid >= unit) {
-            path[end++] = static_cast<char>('0' + pid / unit % 10);
-        }
+    return read_process_status(ProcessPath{pid, "/stat"}.text);
+}
+
+/// Whether that process has given up its memory, and with it what it executes, as each does before it closes what it has
+/// open. Needs no descriptor. False when it cannot be known.
+inline bool has_no_memory(std::uint32_t pid) noexcept {
+    char text[32];
+    const ::ssize_t length = ::readlink("/proc/self", text, sizeof text);  // of our namespace?
+    const ProcessPath self{static_cast<std::uint32_t>(::getpid()), ""};
+    if (length <= 0 || std::string_view{text, static_cast<std::size_t>(length)} != self.text + 6) {
+        return false;
     }
-    std::memcpy(path + end, "/stat", 6);
-    return read_process_status(path);
+    struct ::stat status {};
+    return ::stat(ProcessPath{pid, ""}.text, &status) == 0 &&
+           ::readlink(ProcessPath{pid, "/exe"}.text, text, sizeof text) == -1 && errno == ENOENT;
 }
 
 inline std::uint64_t own_namespaces() noexcept {
@@ -141,15 +162,20 @@ inline bool has_ended(const ProcessIdentity& process) noexcept {
 /// after that. False whenever it cannot be known. Meant for the moment in which a peer has gone: later the number may be
 /// another's.
 inline bool has_ended_or_is_ending(::pid_t pid) noexcept {
-    if (pid <= 0 || !detail::own_status().readable) {
+    if (pid <= 0) {
         return false;
     }
     if (::kill(pid, 0) == -1 && errno == ESRCH) {
         return true;
     }
     constexpr std::uint64_t exiting = 0x4;  // PF_EXITING of the kernel's sched.h
-    const auto status = detail::process_status(static_cast<std::uint32_t>(pid));
-    return status.readable && (status.state == 'Z' || status.state == 'X' || (status.flags & exiting) != 0);
+    const auto number = static_cast<std::uint32_t>(pid);
+    const auto own = detail::own_status();
+    const auto status = own.readable ? detail::process_status(number) : own;
+    if (!status.readable) {  // perhaps for want of a free descriptor
+        return detail::has_no_memory(number);
+    }
+    return status.state == 'Z' || status.state == 'X' || (status.flags & exiting) != 0;
 }
 
 /// The calling thread, unique in its pid namespace while it runs.

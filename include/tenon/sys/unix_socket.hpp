@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
-/// Unix domain sockets, unix(7), close-on-exec: made, bound, connected, and what they know of the other side. Addresses are
-/// the kernel's own; who wants to write them as text takes carrier/unix_address.hpp.
+/// Unix domain sockets, unix(7), close-on-exec: made, bound, connected, what they know of the other side, and how a
+/// descriptor that nobody asked for is got rid of. Addresses are the kernel's own; who wants to write them as text takes
+/// carrier/unix_address.hpp.
 
 #include <poll.h>
+#include <sys/ioctl.h>  // FIONREAD
 #include <sys/socket.h>
 #include <sys/time.h>  // timeval
 #include <sys/un.h>
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <new>  // std::nothrow
 #include <string_view>
+#include <utility>
 
 #include "clock.hpp"
 #include "error.hpp"
@@ -121,6 +125,100 @@ inline bool peer_is_in_group(int descriptor, ::gid_t group) noexcept {
     }
     delete[] groups;
     return found;
+}
+
+/// How many bytes can be received at once; 0 when that cannot be known.
+inline int bytes_waiting(int descriptor) noexcept {
+    int count = 0;
+    return ::ioctl(descriptor, FIONREAD, &count) == 0 ? count : 0;
+}
+
+// ---- descriptors that are passed
+
+/// The most descriptors that the kernel lets one message carry (SCM_MAX_FD).
+inline constexpr std::size_t most_descriptors = 253;
+
+namespace detail {
+
+// Newer than the C library of Debian 12. SPARC and PA-RISC, which number their options otherwise, are left without.
+inline constexpr bool has_common_numbers = SO_BUSY_POLL == 46;
+inline constexpr int pass_pidfd = has_common_numbers ? 76 : -1;   // SO_PASSPIDFD, Linux 6.5
+inline constexpr int pass_rights = has_common_numbers ? 83 : -1;  // SO_PASSRIGHTS, Linux 6.16
+inline constexpr int passed_pidfd = 4;                            // SCM_PIDFD
+
+/// An older kernel does not know all of them (ENOPROTOOPT).
+inline void try_set(int descriptor, int option, int value) noexcept {
+    const int saved = errno;
+    ::setsockopt(descriptor, SOL_SOCKET, option, &value, sizeof value);
+    errno = saved;
+}
+
+}  // namespace detail
+
+/// Whoever tries to pass a descriptor to this socket, or to one that is accepted from it, gets EPERM. Before Linux 6.16
+/// nothing happens: the kernel throws away what is received without room for it, and then closes it as close(2) would.
+inline void refuse_descriptors(int socket) noexcept { detail::try_set(socket, detail::pass_rights, 0); }
+/// As every new socket does.
+inline void admit_descriptors(int socket) noexcept { detail::try_set(socket, detail::pass_rights, 1); }
+
+/// From now on nothing but passed descriptors comes beside the bytes: no credentials, labels, pidfds and times, whatever
+/// the socket was told before.
+inline void drop_extras(int socket) noexcept {
+    for (const int option : {SO_PASSCRED, SO_PASSSEC, SO_TIMESTAMP, detail::pass_pidfd}) {
+        detail::try_set(socket, option, 0);
+    }
+}
+
+/// Closes a descriptor that somebody else has chosen: of a socket with SO_LINGER, close(2) would sleep for as long as he
+/// likes.
+inline void close_at_once(FileDescriptor descriptor) noexcept {
+    const int saved = errno;
+    constexpr ::linger none{};
+    ::setsockopt(descriptor.get(), SOL_SOCKET, SO_LINGER, &none, sizeof none);  // ENOTSOCK where it is none
+    errno = saved;
+}
+
+/// Calls `take` with each descriptor that was passed with a message, as a FileDescriptor. One that was not asked for
+/// (SO_PASSPIDFD) is closed.
+template <class Take>
+void take_descriptors(::msghdr& received, Take take) {
+    for (::cmsghdr* part = CMSG_FIRSTHDR(&received); part != nullptr; part = CMSG_NXTHDR(&received, part)) {
+        const bool passed = part->cmsg_type == SCM_RIGHTS;
+        if (part->cmsg_level != SOL_SOCKET || !(passed || part->cmsg_type == detail::passed_pidfd)) {
+            continue;
+        }
+        for (std::size_t at = CMSG_LEN(0); at + sizeof(int) <= part->cmsg_len; at += sizeof(int)) {
+            int number;
+            std::memcpy(&number, reinterpret_cast<const std::byte*>(part) + at, sizeof number);
+            FileDescriptor fresh{number};
+            if (passed) {
+                take(std::move(fresh));
+            }
+        }
+    }
+}
+
+/// As recv(2); what descriptors were passed with the bytes are closed, at once.
+inline ::ssize_t receive_bytes_only(int socket, void* room, std::size_t size, int flags) noexcept {
+    alignas(::cmsghdr) std::byte control[CMSG_SPACE(sizeof(int) * most_descriptors)];
+    ::iovec bytes{room, size};
+    ::msghdr what{};
+    what.msg_iov = &bytes;
+    what.msg_iovlen = 1;
+    what.msg_control = control;
+    what.msg_controllen = sizeof control;
+    const ::ssize_t got = ::recvmsg(socket, &what, flags | MSG_CMSG_CLOEXEC);
+    if (got >= 0) {
+        take_descriptors(what, [](FileDescriptor passed) { close_at_once(std::move(passed)); });
+    }
+    return got;
+}
+
+/// Nothing more crosses, in either direction, for whoever holds this socket; what was on its way here is thrown away.
+inline void shut_down(int socket) noexcept {
+    ::shutdown(socket, SHUT_RDWR);
+    std::byte rest[4096];
+    while (receive_bytes_only(socket, rest, sizeof rest, MSG_DONTWAIT) > 0 || bytes_waiting(socket) > 0) {}
 }
 
 }  // namespace tenon::sys

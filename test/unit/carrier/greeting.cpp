@@ -2,7 +2,11 @@
 #define BOOST_TEST_MODULE carrier_greeting
 #include "tenon/carrier/greeting.hpp"
 
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <boost/test/unit_test.hpp>
+#include <functional>
 #include <random>
 
 #include "support/seed.hpp"
@@ -15,6 +19,9 @@ using tenon::carrier::objection_to;
 using tenon::carrier::Terms;
 
 namespace {
+
+/// Done once, between two looks of recvmsg(2): nothing is there; the peer acts; it is the end.
+std::function<void()> amid_a_receive;
 
 struct Request {
     int number;
@@ -40,6 +47,15 @@ std::string changed(Change change) {
 }
 
 }  // namespace
+
+extern "C" ::ssize_t recvmsg(int socket, ::msghdr* message, int flags) {
+    if (amid_a_receive) {
+        std::exchange(amid_a_receive, nullptr)();
+        message->msg_controllen = 0;
+        return 0;
+    }
+    return ::syscall(SYS_recvmsg, socket, message, flags);
+}
 
 BOOST_AUTO_TEST_CASE(who_fits_has_nothing_to_object_to) {
     BOOST_TEST(!objection_to(client.greeting(), server));
@@ -93,6 +109,28 @@ BOOST_AUTO_TEST_CASE(damage_anywhere_breaks_nothing) {
         static_cast<void>(announced_size(bytes));
         static_cast<void>(objection_to(bytes, server));
     }
+}
+
+BOOST_AUTO_TEST_CASE(a_reader_finds_what_came_just_before_the_end) {
+    for (const bool is_there : {true, false}) {
+        auto ends = tenon::sys::create_unix_socket_pair(SOCK_SEQPACKET);
+        const std::string bytes = client.greeting();
+        amid_a_receive = [&] {
+            if (is_there) {
+                ::send(ends.right.get(), bytes.data(), bytes.size(), 0);
+            }
+            ends.right.reset();
+        };
+        GreetingReader sut;
+        BOOST_TEST((sut.read(ends.left.get(), SOCK_SEQPACKET) ==
+                    (is_there ? GreetingReader::State::whole : GreetingReader::State::gone)));
+        BOOST_TEST((sut.bytes() == (is_there ? bytes : "")));
+    }
+    auto ends = tenon::sys::create_unix_socket_pair(SOCK_SEQPACKET);
+    BOOST_REQUIRE(::send(ends.right.get(), "", 0, 0) == 0);  // no end, and no greeting
+    BOOST_REQUIRE(::send(ends.right.get(), "next", 4, 0) == 4);
+    GreetingReader sut;
+    BOOST_TEST((sut.read(ends.left.get(), SOCK_SEQPACKET) == GreetingReader::State::gone));
 }
 
 BOOST_AUTO_TEST_CASE(a_reader_stops_where_the_greeting_ends) {

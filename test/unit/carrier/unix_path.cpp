@@ -14,6 +14,7 @@
 #include "support/machine.hpp"
 #include "support/place.hpp"
 #include "support/sockets.hpp"
+#include "support/users.hpp"
 
 using support::Child;
 using support::Directory;
@@ -159,16 +160,121 @@ BOOST_AUTO_TEST_CASE(another_users_dead_socket_is_left_alone) {
     BOOST_TEST(is_there(path));
 }
 
-BOOST_AUTO_TEST_CASE(a_directory_that_somebody_keeps_locked_hangs_nobody) {
+BOOST_AUTO_TEST_CASE(a_directory_that_somebody_keeps_locked_is_none_of_our_business) {
     const Directory directory;
     const std::string path = directory / "socket";
     const auto lock = sys::open(directory.path().c_str(), O_RDONLY | O_DIRECTORY);
+    BOOST_REQUIRE(::flock(lock.get(), LOCK_EX) == 0);
+    { const auto dead = raw_listener(path); }
+    const Server sut{path};
+    support::raw_connection(path);
+}
+
+BOOST_AUTO_TEST_CASE(the_lock_for_the_replacing_goes_with_it) {
+    const Directory directory;
+    const std::string path = directory / "socket";
+    { const auto dead = raw_listener(path); }
+    const Server sut{path};
+    BOOST_TEST(!is_there(path + ".lock"));
+}
+
+BOOST_AUTO_TEST_CASE(who_replaces_a_dead_socket_waits_for_who_does_so_and_not_for_ever) {
+    const Directory directory;
+    const std::string path = directory / "socket";
+    auto lock = sys::open((path + ".lock").c_str(), O_RDWR | O_CREAT, 0600);
     BOOST_REQUIRE(::flock(lock.get(), LOCK_EX) == 0);
     { const Server fresh{path}; }  // a new one asks for no lock
     { const auto dead = raw_listener(path); }
     const auto refusal = refusal_of([&] { return Server{path}, 0; });
     BOOST_TEST(refusal.is(std::errc::address_in_use));
-    BOOST_TEST(refusal.says("another process keeps the directory locked"));
+    BOOST_TEST(refusal.says("another process keeps this locked: \"" + path + ".lock\""));
+    BOOST_TEST(is_there(path));
+    BOOST_TEST(is_there(path + ".lock"));
+    lock.reset();  // the next one takes what the killed leave, and tidies up
+    const Server sut{path};
+    BOOST_TEST(!is_there(path + ".lock"));
+}
+
+BOOST_AUTO_TEST_CASE(a_lock_that_was_taken_away_meanwhile_is_none) {
+    const Directory directory;
+    const std::string path = directory / "socket";
+    const std::string name = path + ".lock";
+    auto first = sys::open(name.c_str(), O_RDWR | O_CREAT, 0600);
+    BOOST_REQUIRE(::flock(first.get(), LOCK_EX) == 0);
+    { const auto dead = raw_listener(path); }
+    Child other{[&] {
+        for (;;) {
+            try {
+                const Server sut{path};
+                return is_there(path) && !is_there(name);
+            } catch (const std::system_error& late) {
+                if (late.code() != std::errc::address_in_use) {
+                    throw;
+                }
+            }
+        }
+    }};
+    support::wait_until_asleep(other);  // it has the file that now goes
+    ::unlink(name.c_str());
+    auto second = sys::open(name.c_str(), O_RDWR | O_CREAT | O_EXCL, 0600);
+    BOOST_REQUIRE(::flock(second.get(), LOCK_EX) == 0);
+    first.reset();
+    ::usleep(20'000);
+    BOOST_TEST(is_there(path));  // the dead one still
+    second.reset();
+    BOOST_TEST(other.succeeds());
+}
+
+BOOST_AUTO_TEST_CASE(what_is_at_the_place_of_the_lock_and_is_none_is_left_alone) {
+    const Directory directory;
+    const std::string path = directory / "socket";
+    const std::string name = path + ".lock";
+    { const auto dead = raw_listener(path); }
+    const auto is_refused = [&](std::errc reason) {
+        const auto refusal = refusal_of([&] { return Server{path}, 0; });
+        const bool stays = is_there(name) && is_there(path);
+        ::unlink(name.c_str());
+        return refusal.is(reason) && refusal.says(name) && stays;
+    };
+    std::ofstream{name} << "precious";
+    BOOST_REQUIRE(::chmod(name.c_str(), 0600) == 0);
+    BOOST_TEST(is_refused(std::errc::file_exists));
+    std::ofstream{name} << "";
+    BOOST_REQUIRE(::chmod(name.c_str(), 0644) == 0);  // which others may keep locked
+    BOOST_TEST(is_refused(std::errc::file_exists));
+    BOOST_REQUIRE(::mkfifo(name.c_str(), 0600) == 0);
+    BOOST_TEST(is_refused(std::errc::file_exists));
+    BOOST_REQUIRE(::symlink((directory / "nothing").c_str(), name.c_str()) == 0);
+    BOOST_TEST(is_refused(std::errc::too_many_symbolic_link_levels));
+    if (support::can_become_another()) {
+        std::ofstream{name} << "";
+        BOOST_REQUIRE(::chmod(name.c_str(), 0600) == 0);
+        BOOST_REQUIRE(::chown(name.c_str(), support::nobody, support::nobody) == 0);
+        BOOST_TEST(is_refused(std::errc::file_exists));
+    }
+    const Server sut{path};
+}
+
+BOOST_AUTO_TEST_CASE(what_was_made_is_removed_from_wherever_its_maker_went) {
+    const Directory directory;
+    BOOST_TEST(in_child([&] {
+        bool made = ::chdir(directory.path().c_str()) == 0;
+        {
+            const Server sut{"socket"};
+            made = made && is_there(directory / "socket") && ::chdir("/") == 0;
+        }
+        return made && !is_there(directory / "socket");
+    }));
+    BOOST_TEST(in_child([&] {  // a file of the same name that is another's
+        bool made = ::mkdir((directory / "inner").c_str(), 0700) == 0 && ::chdir(directory.path().c_str()) == 0;
+        {
+            const Server sut{"./socket"};
+            made = made && ::chdir("inner") == 0;
+            std::ofstream{"socket"} << "precious";
+        }
+        made = made && is_there("socket") && !is_there(directory / "socket");
+        return ::unlink("socket") == 0 && ::rmdir((directory / "inner").c_str()) == 0 && made;
+    }));
 }
 
 BOOST_AUTO_TEST_CASE(of_many_servers_that_find_a_dead_one_exactly_one_takes_its_place) {

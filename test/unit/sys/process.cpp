@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "support/child.hpp"
+#include "support/descriptors.hpp"
 #include "support/errors.hpp"
 
 namespace {
@@ -151,6 +152,26 @@ BOOST_AUTO_TEST_CASE(a_peer_whose_descriptors_are_closed_by_its_death_is_already
         BOOST_TEST(sys::has_ended_or_is_ending(pid));
         ::close(ends[0]);
     }
+}
+
+BOOST_AUTO_TEST_CASE(whether_a_peer_is_ending_is_known_without_a_free_descriptor) {
+    BOOST_TEST(support::in_child([] {
+        Child living = sleeper();
+        Child stopped = sleeper();
+        stopped.signal(SIGSTOP);
+        await_state(stopped.pid(), 'T');
+        Child zombie = sleeper();
+        zombie.signal(SIGKILL);
+        ::siginfo_t ended{};
+        ::waitid(P_PID, static_cast<::id_t>(zombie.pid()), &ended, WEXITED | WNOWAIT);
+        Child reaped = sleeper();
+        const ::pid_t nobody = reaped.pid();
+        reaped.kill_now();
+        const support::Exhausted all;
+        return !sys::has_ended_or_is_ending(::getpid()) && !sys::has_ended_or_is_ending(living.pid()) &&
+               !sys::has_ended_or_is_ending(stopped.pid()) && sys::has_ended_or_is_ending(zombie.pid()) &&
+               sys::has_ended_or_is_ending(nobody);
+    }));
 }
 
 BOOST_AUTO_TEST_CASE(a_process_of_another_namespaces_says_so) {

@@ -7,6 +7,7 @@
 
 #include <boost/test/unit_test.hpp>
 #include <cstring>
+#include <vector>
 
 #include "support/child.hpp"
 #include "support/errors.hpp"
@@ -62,6 +63,49 @@ BOOST_AUTO_TEST_CASE(groups_beside_the_main_one_count) {
         const auto pair = sys::create_unix_socket_pair(SOCK_STREAM);
         return sys::peer_is_in_group(pair.left.get(), 54322) && !sys::peer_is_in_group(pair.left.get(), 54323);
     }));
+}
+
+BOOST_AUTO_TEST_CASE(descriptors_that_nobody_asked_for_are_closed_and_do_not_linger) {
+    const auto pair = sys::create_unix_socket_pair(SOCK_SEQPACKET);
+    const auto passed = sys::create_unix_socket(SOCK_STREAM);
+    const ::linger day{1, 86'400};
+    ::linger seen{};
+    ::socklen_t size = sizeof seen;
+    char room[8];
+    const std::size_t before = support::open_descriptors();
+    for (const bool all : {false, true}) {
+        BOOST_REQUIRE(::setsockopt(passed.get(), SOL_SOCKET, SO_LINGER, &day, sizeof day) == 0);
+        BOOST_REQUIRE(support::raw_send(pair.left.get(), "abc", 3, std::vector<int>(253, passed.get())) == 3);
+        if (all) {
+            BOOST_REQUIRE(support::raw_send(pair.left.get(), "def", 3, {0}) == 3);
+            sys::shut_down(pair.right.get());
+            BOOST_TEST(sys::bytes_waiting(pair.right.get()) == 0);
+            BOOST_TEST(::recv(pair.left.get(), room, sizeof room, 0) == 0);
+        } else {
+            BOOST_TEST(sys::bytes_waiting(pair.right.get()) == 3);
+            BOOST_TEST(sys::receive_bytes_only(pair.right.get(), room, sizeof room, 0) == 3);
+            BOOST_TEST(room[2] == 'c');
+        }
+        BOOST_TEST(support::open_descriptors() == before);
+        BOOST_REQUIRE(::getsockopt(passed.get(), SOL_SOCKET, SO_LINGER, &seen, &size) == 0);
+        BOOST_TEST(seen.l_onoff == 0);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(who_may_pass_descriptors_is_the_receivers_choice) {
+    const std::string address = support::unique_abstract_name();
+    const auto listener = support::raw_listener(address);
+    sys::refuse_descriptors(listener.get());
+    const auto client = support::raw_connection(address);
+    if (support::raw_send(client.get(), "a", 1, {0}) == 1) {
+        BOOST_TEST_MESSAGE("SO_PASSRIGHTS came with Linux 6.16");
+        return;
+    }
+    BOOST_TEST(errno == EPERM);
+    const auto accepted = sys::try_accept(listener.get());
+    BOOST_TEST(support::raw_send(client.get(), "a", 1, {0}) == -1);
+    sys::admit_descriptors(accepted.get());
+    BOOST_TEST(support::raw_send(client.get(), "a", 1, {0}) == 1);
 }
 
 BOOST_AUTO_TEST_CASE(a_connect_into_a_full_backlog_ends_with_its_time) {
