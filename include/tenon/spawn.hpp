@@ -9,7 +9,6 @@
 ///     auto orders = tenon::TypedPipe<Order>::Receiver::inherited("orders");   // in worker.cpp
 
 #include <signal.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -59,17 +58,23 @@ public:
     [[nodiscard]] carrier::Waitable waitable() const noexcept { return {descriptor_.get(), POLLIN, nullptr, nullptr}; }
 
     /// Waits for its end.
+    /// Throws  ECHILD when somebody else has waited for it.
     ExitStatus wait() {
-        if (pid_ > 0) {
-            const int status = sys::wait_for_exit(std::exchange(pid_, -1));
-            status_ = WIFEXITED(status) ? ExitStatus{WEXITSTATUS(status), 0} : ExitStatus{-1, WTERMSIG(status)};
+        if (std::exchange(pid_, -1) > 0) {
+            note(sys::wait_for_exit_of(descriptor_.get(), 0));
         }
         return status_;
     }
     /// As wait(), until then at the latest; nothing when it still runs.
     [[nodiscard]] std::optional<ExitStatus> try_wait_until(Deadline deadline) {
-        if (pid_ > 0 && sys::poll_until(descriptor_.get(), POLLIN, deadline.nanoseconds()) == 0) {
-            return std::nullopt;
+        while (pid_ > 0) {
+            const short seen = sys::poll_until(descriptor_.get(), POLLIN, deadline.nanoseconds());
+            if (seen == 0) {
+                return std::nullopt;
+            }
+            if ((seen & POLLNVAL) == 0 || has_ended()) {
+                break;
+            }
         }
         return wait();
     }
@@ -81,15 +86,21 @@ public:
     /// Sends it a signal. Nothing happens when it has ended.
     void kill(int signal = SIGKILL) const noexcept {
         if (pid_ > 0) {
-            ::kill(pid_, signal);  // its pid is kept until wait()
+            sys::try_send_signal(descriptor_.get(), signal);
         }
     }
 
 private:
+    [[nodiscard]] bool has_ended() const {
+        return sys::wait_for_exit_of(descriptor_.get(), WNOHANG | WNOWAIT).si_pid != 0;
+    }
+    void note(const ::siginfo_t& end) noexcept {
+        status_ = end.si_code == CLD_EXITED ? ExitStatus{end.si_status, 0} : ExitStatus{-1, end.si_status};
+    }
     void end() noexcept {
-        if (pid_ > 0) {
-            sys::uninterrupted([this] { return ::waitpid(pid_, nullptr, 0); });
-            pid_ = -1;
+        try {
+            static_cast<void>(wait());
+        } catch (...) {  // somebody else has waited for it
         }
     }
 
@@ -118,7 +129,8 @@ template <class Endpoint>
 }
 
 /// Starts `command[0]`, looked for in PATH, with the ends that are given, and descriptors 0 to 2.
-/// Throws  std::system_error: ENOENT, EACCES and what else posix_spawn(3) says; EINVAL for a name that is no word.
+/// Throws  std::system_error: ENOENT, EACCES and what else posix_spawn(3) says; EINVAL for a name that is no word. Where
+///         SIGCHLD is ignored nobody hears how a program ended: ESRCH here when it was quick, ECHILD from wait().
 template <class... Endpoints>
 [[nodiscard]] ChildProcess spawn(const std::vector<std::string>& command, Gift<Endpoints>... gifts) {
     std::vector<std::string> environment;
@@ -147,8 +159,11 @@ template <class... Endpoints>
     try {
         return ChildProcess{pid};
     } catch (...) {  // no descriptor left for it
-        ::kill(pid, SIGKILL);
-        sys::wait_for_exit(pid);
+        // Only while it is our child: 0 and -1 would be others, and where SIGCHLD is ignored its number may be by now.
+        if (pid > 0 && ::waitpid(pid, nullptr, WNOHANG) == 0) {
+            ::kill(pid, SIGKILL);
+            sys::uninterrupted([&] { return ::waitpid(pid, nullptr, 0); });
+        }
         throw;
     }
 }

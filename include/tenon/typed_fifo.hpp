@@ -30,8 +30,10 @@ namespace tenon {
 /// Sharing  Messages of up to 4096 bytes: any number of senders and receivers; each message goes to one receiver. Larger
 ///          ones: one sender and one receiver at a time, others get EBUSY.
 /// Crash    Killed at any instruction, a sender has sent a message whole or not at all. The path stays when its maker is
-///          killed; the next create() takes it over.
-/// Trust    The path is made 0600 unless a Mode is given. Whoever may write to it can garble messages.
+///          killed; the next Receiver::create() takes it over, also when senders wait there. Sender::create() is refused.
+/// Trust    The path is made 0600 unless a Mode is given, and with the sticky bit, by which it is known as ours: what another
+///          program made (mkfifo(1)) is opened, and is never taken over, and taken away by nothing but remove(). Whoever may
+///          write to it can garble messages.
 template <class Msg>
 class TypedFifo {
 public:
@@ -51,17 +53,18 @@ public:
 
 namespace carrier {
 
-/// The named constructors of both ends. Self has connect(FifoPath, Deadline).
+/// The named constructors of both ends. Self has connect(FifoPath, Deadline) and a side.
 template <class Self>
 class FifoFactories {
 public:
     /// Makes the FIFO, which goes when this end does. Where `until` is given, waits for a peer, until then at the latest.
-    /// Throws  std::system_error: EEXIST when the path is in use or is something else; ETIMEDOUT when no peer came.
+    /// Throws  std::system_error: EEXIST when the path is in use or is something else (of a sender: when it is there);
+    ///         ETIMEDOUT when no peer came.
     [[nodiscard]] static Self create(const std::string& path, Mode mode = private_mode) {
-        return Self::connect(FifoPath::create(path, mode), Self::plain_wait);
+        return Self::connect(FifoPath::create(path, mode, Self::side), Self::plain_wait);
     }
     [[nodiscard]] static Self create_until(const std::string& path, Deadline until, Mode mode = private_mode) {
-        return Self::connect(FifoPath::create(path, mode), until);
+        return Self::connect(FifoPath::create(path, mode, Self::side), until);
     }
     template <class Rep, class Period>
     [[nodiscard]] static Self create_for(const std::string& path, const std::chrono::duration<Rep, Period>& duration,
@@ -71,8 +74,8 @@ public:
 
     /// Opens a FIFO that exists. `most` is the most permissive mode tolerated, `owner` whom it may belong to beside the
     /// caller and root. With a deadline, waits for the path and for a peer, until then at the latest; 0 looks once.
-    /// Throws  std::system_error: ENOENT, EACCES; ETIMEDOUT when no peer came; errc::layout_mismatch, errc::kind_mismatch,
-    ///         errc::untrusted.
+    /// Throws  std::system_error: ENOENT, also when the path is taken away meanwhile; EACCES; ETIMEDOUT when no peer came;
+    ///         errc::layout_mismatch, errc::kind_mismatch, errc::untrusted.
     [[nodiscard]] static Self open(const std::string& path, Mode most = owner_writes, Owner owner = Owner::caller()) {
         return Self::connect(FifoPath::open(path, most, owner), Self::plain_wait);
     }
@@ -96,10 +99,10 @@ public:
 
     /// Opens it, or makes it.
     [[nodiscard]] static Self open_or_create(const std::string& path, Mode mode = private_mode) {
-        return Self::connect(FifoPath::open_or_create(path, mode), Self::plain_wait);
+        return Self::connect(FifoPath::open_or_create(path, mode, Self::side), Self::plain_wait);
     }
     [[nodiscard]] static Self open_or_create_until(const std::string& path, Deadline until, Mode mode = private_mode) {
-        return Self::connect(FifoPath::open_or_create(path, mode), until);
+        return Self::connect(FifoPath::open_or_create(path, mode, Self::side), until);
     }
     template <class Rep, class Period>
     [[nodiscard]] static Self open_or_create_for(const std::string& path,
@@ -181,6 +184,7 @@ public:
 
 private:
     static constexpr Deadline plain_wait = Deadline::of_monotonic(-1);  // none
+    static constexpr auto side = carrier::FifoSide::receiving;
 
     Receiver(carrier::PipeEnd end, carrier::FifoPath path) noexcept : Packets{std::move(end)}, path_{std::move(path)} {}
 
@@ -188,7 +192,7 @@ private:
         sys::FileDescriptor end = path.try_connect(O_RDONLY | O_NONBLOCK);
         sys::checked(end.get(), "open", path.text());
         sys::checked(::fcntl(end.get(), F_SETFL, 0), "fcntl(F_SETFL)", path.text());
-        path.attend<Msg>(end.get(), false);
+        path.attend<Msg>(end.get(), side);
         std::string name = path.text();
         Receiver receiver{carrier::PipeEnd{std::move(end), false, std::move(name)}, std::move(path)};
         if constexpr (!carrier::Packets<Msg>::one) {
@@ -202,8 +206,9 @@ private:
 
     void make_room() {
         if (const int error = this->end().claim(); error != 0) {
-            sys::throw_error(error,
-                             "open: messages above 4096 bytes have one receiver, and it is there:", this->name());
+            sys::throw_error(
+                error, error == EBUSY ? "open: messages above 4096 bytes have one receiver, and it is there:" : "open",
+                this->name());
         }
         carrier::make_room_for<Msg>(this->native_handle(), 1, this->name());
     }
@@ -211,7 +216,8 @@ private:
     carrier::FifoPath path_;
 };
 
-/// The writing end. Models MessageSender<Msg>. Opening waits for a receiver, for ever or until the deadline.
+/// The writing end. Models MessageSender<Msg>. Opening waits for a receiver, for ever or until the deadline, and looks every
+/// millisecond at the latest: open(2) itself would sleep on when the path is taken away.
 template <class Msg>
 class TypedFifo<Msg>::Sender : public carrier::PacketSender<Msg>,
                                public carrier::FifoFactories<typename TypedFifo<Msg>::Sender> {
@@ -228,13 +234,14 @@ public:
 
 private:
     static constexpr Deadline plain_wait = Deadline::never();
+    static constexpr auto side = carrier::FifoSide::sending;
 
     Sender(carrier::PipeEnd end, carrier::FifoPath path) noexcept : Packets{std::move(end)}, path_{std::move(path)} {}
 
     static Sender connect(carrier::FifoPath path, Deadline until) {
         sys::FileDescriptor end;
         for (carrier::Naps naps{until.nanoseconds()}; !end;) {
-            end = path.try_connect(O_WRONLY | (until.is_never() ? 0 : O_NONBLOCK));
+            end = path.try_connect(O_WRONLY | O_NONBLOCK);
             if (!end && errno != ENXIO) {
                 sys::throw_error(errno, "open", path.text());
             }
@@ -246,13 +253,15 @@ private:
             }
         }
         sys::set_packet_mode(end.get(), true, path.text());
-        path.attend<Msg>(end.get(), true);
+        path.attend<Msg>(end.get(), side);
         std::string name = path.text();
         Sender sender{carrier::PipeEnd{std::move(end), true, std::move(name)}, std::move(path)};
         if constexpr (!carrier::Packets<Msg>::one) {
             if (const int error = sender.end().claim(); error != 0) {
-                sys::throw_error(error,
-                                 "open: messages above 4096 bytes have one sender, and it is there:", sender.name());
+                sys::throw_error(
+                    error,
+                    error == EBUSY ? "open: messages above 4096 bytes have one sender, and it is there:" : "open",
+                    sender.name());
             }
             carrier::make_room_for<Msg>(sender.native_handle(), 1, sender.name());
         }

@@ -8,6 +8,8 @@
 ///     auto orders = std::move(pipe).into_sender();
 ///     orders.send(order);
 
+#include <fcntl.h>  // O_RDONLY
+
 #include <cstddef>
 #include <system_error>
 #include <utility>
@@ -31,7 +33,8 @@ namespace tenon {
 ///          pipe was made gets EACCES there, and send() and receive() still work.
 /// exec     Closes both; spawn.hpp hands an end to another program.
 /// Crash    Killed at any instruction, a sender has sent a message whole or not at all. Of a large one that it had begun the
-///          receiver hears `died`.
+///          receiver hears `died`. What several killed senders have begun may fill the pipe more than it tells: a large
+///          message that then meets the end of the room is given up when its time is over, and was not sent.
 /// Limits   A message fills one of the pipe's 16 packets (4096 bytes each) and at most /proc/sys/fs/pipe-max-size.
 template <class Msg>
 class TypedPipe {
@@ -76,9 +79,10 @@ public:
     using carrier::PacketSender<Msg>::PacketSender;
 
     /// The end that was given to this program as `name` (see spawn.hpp).
-    /// Throws  ENOENT, errc::kind_mismatch, errc::layout_mismatch (printing both layouts); EBUSY when it was taken already.
+    /// Throws  ENOENT, errc::kind_mismatch (also when it is no such end of a pipe), errc::layout_mismatch (printing both
+    ///         layouts); EBUSY when it was taken already.
     [[nodiscard]] static Sender inherited(std::string_view name) {
-        return Sender{carrier::PipeEnd{carrier::take_bequest(name, bequest()), true, std::string{name}}};
+        return Sender{carrier::PipeEnd{carrier::take_pipe_bequest(name, bequest(), O_WRONLY), true, std::string{name}}};
     }
     [[nodiscard]] static Sender inherited(std::string_view name, std::error_code& error) {
         return memory::reporting(error, [&] { return inherited(name); });
@@ -94,7 +98,8 @@ public:
     using carrier::PacketReceiver<Msg>::PacketReceiver;
 
     [[nodiscard]] static Receiver inherited(std::string_view name) {
-        return Receiver{carrier::PipeEnd{carrier::take_bequest(name, bequest()), false, std::string{name}}};
+        return Receiver{
+            carrier::PipeEnd{carrier::take_pipe_bequest(name, bequest(), O_RDONLY), false, std::string{name}}};
     }
     [[nodiscard]] static Receiver inherited(std::string_view name, std::error_code& error) {
         return memory::reporting(error, [&] { return inherited(name); });

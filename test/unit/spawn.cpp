@@ -9,6 +9,7 @@
 #include <array>
 #include <boost/test/unit_test.hpp>
 #include <chrono>
+#include <fstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "support/child.hpp"
 #include "support/errors.hpp"
 #include "support/machine.hpp"
+#include "support/users.hpp"
 #include "tenon/typed_pipe.hpp"
 #include "tenon/wait_any.hpp"
 
@@ -361,4 +363,52 @@ BOOST_AUTO_TEST_CASE(a_child_of_fork_is_waited_for_as_well) {
     }
     ChildProcess sut{pid};
     BOOST_TEST(sut.wait().code == 6);
+}
+
+BOOST_AUTO_TEST_CASE(who_has_the_number_of_an_ended_child_is_not_killed,
+                     *boost::unit_test::precondition(support::NeedsRoot{})) {
+    const bool fine = in_child([] {
+        ::signal(SIGCHLD, SIG_IGN);  // so that the number is free at once
+        auto sut = tenon::spawn(shell("sleep 0.1"));
+        static_cast<void>(tenon::sys::poll_until(sut.native_handle(), POLLIN, tenon::sys::end_of_time));
+        while (::kill(sut.pid(), 0) == 0) {}
+        ::pid_t stranger = -1;
+        for (int attempt = 0; attempt < 100 && stranger != sut.pid(); ++attempt) {
+            if (!(std::ofstream{"/proc/sys/kernel/ns_last_pid"} << sut.pid() - 1).flush()) {
+                std::fprintf(stderr, "numbers cannot be chosen here\n");
+                return true;
+            }
+            if (stranger > 0) {
+                ::kill(stranger, SIGKILL);
+            }
+            stranger = ::fork();
+            if (stranger == 0) {
+                ::pause();
+                ::_exit(0);
+            }
+        }
+        sut.kill();
+        tenon::sys::sleep_until(tenon::sys::monotonic_now() + 20'000'000);
+        const bool lives = ::kill(stranger, 0) == 0;
+        if (stranger > 0) {
+            ::kill(stranger, SIGKILL);
+        }
+        return lives && refusal_of([&] { return sut.wait().code; }).is(std::errc::no_child_process);
+    });
+    BOOST_TEST(fine);
+}
+
+BOOST_AUTO_TEST_CASE(a_deadline_holds_though_the_kernel_refuses_to_poll) {
+    const bool fine = in_child([] {
+        auto sleeper = tenon::spawn({"sleep", "1000"});
+        auto child = tenon::spawn(shell("sleep 0.05; exit 3"));
+        const ::rlimit none{0, 0};
+        ::setrlimit(RLIMIT_NOFILE, &none);
+        const auto start = std::chrono::steady_clock::now();
+        const bool late = !sleeper.try_wait_for(20ms) && std::chrono::steady_clock::now() - start >= 20ms;
+        sleeper.kill();
+        const auto status = child.try_wait_for(60s);
+        return late && status && status->code == 3 && sleeper.wait().signal == SIGKILL;
+    });
+    BOOST_TEST(fine);
 }

@@ -156,7 +156,7 @@ BOOST_AUTO_TEST_CASE(signals_neither_shorten_nor_lengthen_the_wait_for_a_peer) {
         const auto start = Clock::now();
         was_late = refusal_of([&] { return SmallFifo::Sender::open_for(place.path, 15ms); }).is(std::errc::timed_out);
         passed = Clock::now() - start;
-        auto out = SmallFifo::Sender::open(place.path);  // sleeps in open(2)
+        auto out = SmallFifo::Sender::open(place.path);  // waits
         out.send(*Small::make(1, 1));
     }
     BOOST_TEST(receiver.succeeds());
@@ -189,6 +189,69 @@ BOOST_AUTO_TEST_CASE(a_path_that_is_taken_away_while_a_sender_waits_is_waited_fo
     auto in = SmallFifo::Receiver::create(place.path);
     BOOST_TEST(in.receive().is(1, 1));
     BOOST_TEST(sender.succeeds());
+}
+
+BOOST_AUTO_TEST_CASE(a_sender_that_waits_without_end_hears_that_the_path_is_taken_away) {
+    const Place place;
+    BOOST_TEST_REQUIRE(tenon::sys::make_fifo(place.path, 0600));
+    Child sender{[&] {
+        const auto refusal = refusal_of([&] { return SmallFifo::Sender::open(place.path); });
+        return refusal.is(std::errc::no_such_file_or_directory) && refusal.says("somebody took away");
+    }};
+    wait_until_asleep(sender);
+    ::unlink(place.path.c_str());
+    BOOST_TEST(sender.succeeds());
+}
+
+BOOST_AUTO_TEST_CASE(senders_that_wait_do_not_take_each_other_for_a_receiver) {
+    const Place place;
+    const auto attempt = [&] {
+        auto out = SmallFifo::Sender::open_or_create(place.path);
+        out.send(*Small::make(1, 1));  // would be refused if nobody were there
+        return true;
+    };
+    Child first{attempt};
+    wait_until_asleep(first);
+    Child second{attempt};
+    wait_until_asleep(second);
+    BOOST_TEST(refusal_of([&] { return SmallFifo::Sender::create_for(place.path, 60s); }).is(std::errc::file_exists));
+    BOOST_TEST(
+        refusal_of([&] { return SmallFifo::Sender::open_or_create_for(place.path, 20ms); }).is(std::errc::timed_out));
+    auto in = SmallFifo::Receiver::open(place.path);
+    BOOST_TEST(in.receive().is(1, 1));
+    BOOST_TEST(in.wait_for_sender(Deadline::never()));
+    BOOST_TEST(in.receive().is(1, 1));
+    BOOST_TEST(first.succeeds());
+    BOOST_TEST(second.succeeds());
+}
+
+BOOST_AUTO_TEST_CASE(a_receiver_makes_it_anew_though_a_sender_waits_there) {
+    for (int round = 0; round < 50; ++round) {
+        const Place place;
+        support::in_child_that_dies([&] { static auto in = SmallFifo::Receiver::create(place.path); });
+        Child sender{[&] {
+            auto out = SmallFifo::Sender::open(place.path);
+            out.send(*Small::make(1, 1));
+            return true;
+        }};
+        ::usleep(static_cast<::useconds_t>(round * 40));
+        auto in = SmallFifo::Receiver::create(place.path);
+        BOOST_TEST(in.receive().is(1, 1));
+        BOOST_TEST(sender.succeeds());
+    }
+}
+
+BOOST_AUTO_TEST_CASE(what_mkfifo_made_is_used_and_stays) {
+    const Place place;
+    BOOST_TEST_REQUIRE(tenon::sys::make_fifo(place.path, 0600));
+    BOOST_TEST(refusal_of([&] { return SmallFifo::Receiver::create(place.path); }).is(std::errc::file_exists));
+    {
+        auto in = SmallFifo::Receiver::open_or_create(place.path);
+        auto out = SmallFifo::Sender::open_or_create(place.path);
+        out.send(*Small::make(1, 1));
+        BOOST_TEST(in.receive().is(1, 1));
+    }
+    BOOST_TEST(place.mode() == (S_IFIFO | 0600));
 }
 
 BOOST_AUTO_TEST_CASE(refusals_are_told_through_an_error_code_as_well) {
@@ -284,10 +347,10 @@ BOOST_AUTO_TEST_CASE(the_mode_is_exactly_the_one_asked_for) {
         const Place place;
         const ::mode_t old = ::umask(mask);
         const auto plain = SmallFifo::Receiver::create(place.path);
-        BOOST_TEST(place.mode() == (S_IFIFO | 0600));
+        BOOST_TEST(place.mode() == (S_IFIFO | S_ISVTX | 0600));
         const Place wide_place;
         const auto wide = SmallFifo::Receiver::create(wide_place.path, Mode{0666});
-        BOOST_TEST(wide_place.mode() == (S_IFIFO | 0666));
+        BOOST_TEST(wide_place.mode() == (S_IFIFO | S_ISVTX | 0666));
         ::umask(old);
     }
 }
@@ -651,6 +714,18 @@ BOOST_AUTO_TEST_CASE(without_descriptors_left_it_is_told_and_no_path_stays) {
             const auto refusal = refusal_of([&] { return LargeFifo::Receiver::create(place.path); });
             enough = refusal.code.value() == 0;
             told = told && (enough || refusal.is(std::errc::too_many_files_open)) && !place.is_taken();
+        }
+        return told;
+    }));
+    BOOST_TEST(in_child([] {
+        const Place place;
+        const auto in = LargeFifo::Receiver::create(place.path);
+        support::Exhausted all;
+        bool told = true;
+        for (bool enough = false; !enough; all.open.pop_back()) {
+            const auto refusal = refusal_of([&] { return LargeFifo::Sender::open(place.path); });
+            enough = refusal.code.value() == 0;
+            told = told && (enough || (refusal.is(std::errc::too_many_files_open) && !refusal.says("one sender")));
         }
         return told;
     }));

@@ -888,8 +888,40 @@ BOOST_AUTO_TEST_CASE(a_closed_end_refuses_and_closing_twice_is_nothing) {
     pipe.sender.close();
     BOOST_TEST(!pipe.sender);
     BOOST_TEST(pipe.sender.native_handle() == -1);
-    BOOST_TEST(
-        refusal_of([&] { return pipe.sender.send(*Small::make(1, 1)), true; }).is(std::errc::bad_file_descriptor));
+    const auto is_told = [](auto call) { return refusal_of(call).is(std::errc::bad_file_descriptor); };
+    BOOST_TEST(is_told([&] { return pipe.sender.send(*Small::make(1, 1)), true; }));
+    auto large = TypedPipe<Large>::make();
+    large.sender.close();
+    large.receiver.close();
+    BOOST_TEST(is_told([&] { return large.sender.send(*Large::make(1, 1)), true; }));
+    BOOST_TEST(is_told([&] { return large.receiver.receive(); }));
+    BOOST_TEST((large.sender.try_send(*Large::make(1, 1)).error() == std::errc::bad_file_descriptor));
+}
+
+BOOST_AUTO_TEST_CASE(a_wait_that_the_kernel_refuses_to_poll_for_lasts_as_long_as_any) {
+    const bool fine = in_child([] {
+        auto pipe = TypedPipe<Small>::make();
+        auto full = TypedPipe<Small>::make();
+        while (full.sender.try_send(*Small::make(1, 1))) {}
+        bool lasts = pipe.receiver.try_receive().outcome() == Outcome::empty;
+        const ::rlimit none{0, 0};
+        ::setrlimit(RLIMIT_NOFILE, &none);
+        const auto start = Clock::now();
+        lasts = lasts && pipe.receiver.try_receive_for(20ms).outcome() == Outcome::late;
+        lasts = lasts && Clock::now() - start >= 20ms;
+        lasts = lasts && full.sender.try_send_for(*Small::make(1, 1), 20ms).outcome() == Outcome::late;
+        lasts = lasts && Clock::now() - start >= 40ms;
+        Child sender{[&] {
+            std::this_thread::sleep_for(20ms);
+            pipe.sender.send(*Small::make(1, 2));
+            return true;
+        }};
+        const auto message = pipe.receiver.try_receive_for(60s);
+        pipe.sender.close();
+        return sender.succeeds() && message && message->is(1, 2) && lasts &&
+               pipe.receiver.try_receive_for(60s).error() == std::errc::invalid_argument;  // the end cannot be told
+    });
+    BOOST_TEST(fine);
 }
 
 BOOST_AUTO_TEST_CASE(a_child_uses_both_ends_that_it_inherited) {

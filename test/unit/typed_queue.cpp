@@ -126,10 +126,14 @@ struct Posix {
     void half_born(int death) const {
         support::in_child_that_dies([&] {
             const auto gate = companion().open_or_create(tenon::private_mode, sys::end_of_time);
-            companion().write(gate.get(), {static_cast<std::uint32_t>(::getpid()), -1});
+            const auto pid = static_cast<std::uint32_t>(::getpid());
+            companion().write(gate.get(), {pid, -1});
             companion().write_details(gate.get(), Sysv::details(), tenon::layout_words<Order>);
             if (death > 1) {
-                static_cast<void>(sys::try_create_posix_queue(name, 0600, 4, sizeof(Order)).release());
+                const auto queue = sys::try_create_posix_queue(name, S_ISVTX | 0600, 4, sizeof(Order));
+                if (death > 2) {
+                    companion().write(gate.get(), {pid, tenon::carrier::PosixQueueKernel::number(queue)});
+                }
             }
         });
     }
@@ -322,6 +326,69 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(what_a_killed_last_user_left_is_gone_on_with_or_re
     BOOST_TEST(is_clean(it));
 }
 
+BOOST_AUTO_TEST_CASE_TEMPLATE(the_mode_is_the_new_creators_and_not_a_dead_ones, It, Places) {
+    using Queue = typename It::template Queue<Order>;
+    const auto leave = [](const It& it, ::mode_t bits) {
+        support::in_child_that_dies([&] { new Queue{Queue::create(it.name, four, Mode{bits})}; });
+    };
+    const auto companion_mode = [](const It& it) {
+        return sys::status(it.companion().open_as_reader(Owner::caller(), Mode{0777}).get()).st_mode & 07777U;
+    };
+    for (const bool create : {true, false}) {
+        const It it;
+        leave(it, 0666);
+        BOOST_TEST(refusal_of([&] { return Queue::open(it.name); }).is(errc::untrusted));
+        const auto sut = create ? Queue::create(it.name, four) : Queue::open_or_create(it.name, four);
+        BOOST_TEST(it.mode() == 0600U);
+        BOOST_TEST(companion_mode(it) == 0600U);
+        BOOST_TEST(!!Queue::open(it.name));
+    }
+    const It it;
+    leave(it, 0600);
+    const auto sut = Queue::create(it.name, four, Mode{0666});
+    BOOST_TEST(companion_mode(it) == 0666U);
+    if (can_become_another()) {
+        BOOST_TEST(in_child([&] { return become(nobody) && Queue::open(it.name, Mode{0666}, Owner{0}); }));
+    }
+    BOOST_TEST(refusal_of([&] { return Queue::create(it.name, four); }).is(std::errc::file_exists));  // in use
+    BOOST_TEST(refusal_of([&] { return Queue::open_or_create(it.name, four); }).is(errc::untrusted));
+    BOOST_TEST(companion_mode(it) == 0666U);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(an_abandoned_queue_is_not_given_up_for_one_that_cannot_be, It, Places) {
+    using Queue = typename It::template Queue<Order>;
+    const It it;
+    BOOST_TEST(in_child([&] {
+        if (!drop_privileges()) {
+            return false;
+        }
+        support::in_child_that_dies([&] { (new Queue{Queue::create(it.name, four)})->send({7, 0}); });
+        const Capacity too_many{100'000'000};
+        const auto created = refusal_of([&] { return Queue::create(it.name, too_many); });
+        const auto opened = refusal_of([&] { return Queue::open_or_create(it.name, too_many); });
+        const bool told = created.code && !created.is(std::errc::file_exists) && created.says("/proc/sys/") &&
+                          created.says(it.text()) && opened.text == created.text;
+        auto sut = Queue::open_or_create(it.name, four);
+        return told && sut.receive().id == 7;
+    }));
+    BOOST_TEST(is_clean(it));
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(who_shuts_others_out_holds_up_no_deadline, It, Places) {
+    using Queue = typename It::template Queue<Order>;
+    const It it;
+    Queue::create(it.name, four).persist();
+    const auto hostile =
+        sys::reopen(it.companion().open(Owner::caller(), tenon::private_mode, sys::end_of_time).get(), O_RDWR);
+    BOOST_REQUIRE(sys::try_lock_byte(hostile.get(), memory::readers_byte, sys::LockKind::exclusive));
+    const auto start = sys::monotonic_now();
+    const auto refusal = refusal_of([&] { return Queue::open_for(it.name, 15ms); });
+    BOOST_TEST(refusal.is(errc::not_ready));
+    BOOST_TEST(refusal.says("\"" + it.text() + "\": somebody has locked its file"));
+    BOOST_TEST(sys::monotonic_now() - start >= 15'000'000);
+    BOOST_TEST(it.stands());
+}
+
 BOOST_AUTO_TEST_CASE_TEMPLATE(what_persists_stays_with_its_messages_until_it_is_removed, It, Places) {
     using Queue = typename It::template Queue<Order>;
     const It it;
@@ -448,15 +515,20 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_queue_made_in_c_beside_what_a_dead_creator_left_
     using Queue = typename It::template Queue<Order>;
     const It it;
     it.half_born(1);
-    it.make_in_c();
-    {
-        auto in_use = Queue::open_foreign(it.name);
-        in_use.send({1, 0});
-    }
-    BOOST_TEST(refusal_of([&] { return Queue::create(it.name, four); }).is(std::errc::file_exists));
-    BOOST_TEST(refusal_of([&] { return Queue::open(it.name); }).is(errc::corrupted));
-    BOOST_TEST(it.stands());
-    BOOST_TEST(Queue::open_foreign(it.name).receive().id == 1U);
+    it.make_in_c();  // of the same capacity, and for messages of the same size
+    const auto is_refused = [&] {
+        BOOST_TEST(refusal_of([&] { return Queue::create(it.name, four); }).is(std::errc::file_exists));
+        BOOST_TEST(refusal_of([&] { return Queue::open(it.name); }).is(errc::corrupted));
+        BOOST_TEST(refusal_of([&] { return Queue::open_or_create(it.name, four); }).is(errc::corrupted));
+        BOOST_TEST(refusal_of([&] { return Queue::remove(it.name), 0; }).is(errc::corrupted));
+        BOOST_TEST(it.stands());
+    };
+    is_refused();
+    auto in_use = Queue::open_foreign(it.name);
+    in_use.send({1, 0});
+    is_refused();
+    BOOST_TEST(in_use.receive().id == 1U);
+    is_refused();
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(a_hostile_companion_file_is_not_believed, It, Places) {
@@ -570,6 +642,35 @@ BOOST_AUTO_TEST_CASE(a_system_v_queue_beyond_the_limits_is_refused_with_them) {
             BOOST_TEST(refusal.says("100000 bytes (/proc/sys/kernel/msgmax is " + std::to_string(largest) + ") \""));
         }
     }
+}
+
+BOOST_AUTO_TEST_CASE(a_system_v_queue_without_room_for_one_message_is_refused_with_the_limit) {
+    const Sysv it;
+    it.make_in_c();
+    const int id = ::msgget(it.name.value(), 0);
+    auto status = sys::sysv_queue_status(id, "");
+    status.msg_qbytes = 10;
+    sys::set_sysv_queue(id, status, "");
+    const auto refusal = refusal_of([&] { return Sysv::Queue<Order>::open_foreign(it.name); });
+    BOOST_TEST(refusal.is(std::errc::message_size));
+    BOOST_TEST(refusal.says("a queue of 10 bytes has no room for a message of 16 (/proc/sys/kernel/msgmnb is "));
+    BOOST_TEST(it.stands());
+}
+
+BOOST_AUTO_TEST_CASE(where_no_message_has_room_in_any_queue_none_is_made, *utf::precondition(NeedsRoot{})) {
+    using Queue = Sysv::Queue<Order>;
+    const Sysv it;
+    BOOST_TEST(in_own_namespace([&] {
+        support::in_child_that_dies([&] { (new Queue{Queue::create(it.name, four)})->send({7, 0}); });
+        set_limit(sys::sysv_most_bytes, 10);
+        const auto is_told = [](const auto& refusal) {
+            return refusal.is(std::errc::message_size) && refusal.says("(/proc/sys/kernel/msgmnb is 10) \"");
+        };
+        const bool stays =
+            is_told(refusal_of([&] { return Queue::create(it.name); })) && Queue::open(it.name).receive().id == 7;
+        return stays && !it.stands() && is_told(refusal_of([&] { return Queue::create(it.name); })) &&
+               is_told(refusal_of([&] { return Queue::open_or_create(it.name); })) && is_clean(it);
+    }));
 }
 
 BOOST_AUTO_TEST_CASE(the_limits_of_how_many_queues_there_are_are_told, *utf::precondition(NeedsRoot{})) {

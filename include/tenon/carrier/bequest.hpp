@@ -8,6 +8,7 @@
 ///     ...
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdint>
@@ -59,9 +60,10 @@ inline std::string bequest_variable(std::string_view name, int descriptor, const
            " " + hex + "\n" + bequest.words;
 }
 
-/// Takes what was given to this program under that name; from here on it is closed on exec.
-/// Throws  ENOENT when there is none; errc::kind_mismatch, errc::layout_mismatch; EBUSY when it was taken already.
-inline sys::FileDescriptor take_bequest(std::string_view name, const Bequest& wanted) {
+namespace detail {
+
+/// The descriptor that the variable tells of.
+inline int find_bequest(std::string_view name, const Bequest& wanted) {
     check_bequest_name(name);
     const char* const variable = std::getenv((std::string{bequest_prefix} + std::string{name}).c_str());
     if (variable == nullptr) {
@@ -84,13 +86,38 @@ inline sys::FileDescriptor take_bequest(std::string_view name, const Bequest& wa
         const std::string_view theirs = head.size() == text.size() ? std::string_view{} : text.substr(head.size() + 1);
         memory::throw_error(errc::layout_mismatch, shown + "\n" + layout_difference(wanted.words, theirs));
     }
-    const int descriptor = std::atoi(std::string{head.substr(0, first)}.c_str());
+    return std::atoi(std::string{head.substr(0, first)}.c_str());
+}
+
+inline sys::FileDescriptor take_descriptor(std::string_view name, int descriptor) {
     const int flags = sys::checked(::fcntl(descriptor, F_GETFD), "fcntl(F_GETFD)", name);
     if ((flags & FD_CLOEXEC) != 0) {
         sys::throw_error(EBUSY, "it was taken already:", name);
     }
     sys::checked(::fcntl(descriptor, F_SETFD, FD_CLOEXEC), "fcntl(F_SETFD)", name);
     return sys::FileDescriptor{descriptor};
+}
+
+}  // namespace detail
+
+/// Takes what was given to this program under that name; from here on it is closed on exec.
+/// Throws  ENOENT when there is none; errc::kind_mismatch, errc::layout_mismatch; EBUSY when it was taken already.
+inline sys::FileDescriptor take_bequest(std::string_view name, const Bequest& wanted) {
+    return detail::take_descriptor(name, detail::find_bequest(name, wanted));
+}
+
+/// As take_bequest(), of what has to be an end of a pipe; `access` is O_RDONLY or O_WRONLY.
+/// Throws  errc::kind_mismatch when it is something else; then it stays open.
+inline sys::FileDescriptor take_pipe_bequest(std::string_view name, const Bequest& wanted, int access) {
+    const int descriptor = detail::find_bequest(name, wanted);
+    const auto status = sys::status(descriptor, name);
+    const int flags = sys::checked(::fcntl(descriptor, F_GETFL), "fcntl(F_GETFL)", name);
+    if (!S_ISFIFO(status.st_mode) || (flags & O_ACCMODE) != access) {
+        memory::throw_error(errc::kind_mismatch, "\"" + std::string{name} + "\" is called a " + wanted.kind +
+                                                     ", and descriptor " + std::to_string(descriptor) + " is " +
+                                                     (S_ISFIFO(status.st_mode) ? "another end of a pipe" : "no pipe"));
+    }
+    return detail::take_descriptor(name, descriptor);
 }
 
 }  // namespace tenon::carrier

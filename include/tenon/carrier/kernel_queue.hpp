@@ -52,6 +52,7 @@ Msg filled(Fill fill) {
 ///     always_has_capacity            whether a new queue must be told its capacity
 ///     check_size(size, name)         throws when no queue takes messages of that size
 ///     room(handle, size, name)       for how many messages there is room
+///     check_room(room, handle, size, name)   throws where that is for none
 ///     message_size(handle, name)     0 where a queue has messages of any size
 ///     waiting(handle, name)          how many messages there are
 template <class Self, class Msg, class Kernel, class Name, std::size_t message_size>
@@ -61,7 +62,8 @@ class KernelQueue {
 
 public:
     /// Makes a new queue with room for so many messages (of the largest kind).
-    /// Throws  EEXIST when the name is in use; EINVAL, EPERM, EMFILE, ENOSPC, EMSGSIZE, telling the limit.
+    /// Throws  EEXIST when the name is in use; EINVAL, EPERM, EMFILE, ENOSPC, EMSGSIZE, telling the limit. An abandoned queue
+    ///         stays, with its messages, when a limit forbids the new one.
     [[nodiscard]] static Self create(const Name& name, Capacity capacity, Mode mode = private_mode) {
         check(capacity, name);
         return made(name, wanted(capacity.count), mode);
@@ -254,6 +256,7 @@ private:
         Self result;
         KernelQueue& queue = result;
         queue.capacity_ = Kernel::room(object.handle(), message_size, object.name());
+        Kernel::check_room(queue.capacity_, object.handle(), message_size, object.name());
         queue.object_ = std::move(object);
         return result;
     }

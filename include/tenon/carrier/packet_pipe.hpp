@@ -6,8 +6,11 @@
 ///
 /// Deadlines.  A second description of the same end, made at its first use, is the one that does not wait; the first one
 ///             waits in the kernel, as in the C program. So a message costs one system call in both.
-/// All of it.  Where a wait has a limit, nothing of a large message is written before there is room for the whole. What a
-///             receiver has of one when its time is over, it keeps for the next attempt.
+/// All of it.  Where a wait has a limit, nothing of a large message is written before there is room for the whole, as far as
+///             the kernel tells: it counts bytes, and what killed senders have left may be more packets than it looks.
+///             A row that meets the end of the room is given up when the time is over: it was not sent, the receiver
+///             throws its beginning away, the next message begins a row of its own. What a receiver has of a message
+///             when its time is over, it keeps for the next attempt.
 /// Source      pipe(7), fcntl(2) F_OFD_SETLK.
 
 #include <poll.h>
@@ -85,8 +88,13 @@ public:
     /// Returns  0, or EBUSY when another process or handle has it, or what the system refused.
     [[nodiscard]] int take(int descriptor, Side side) noexcept {
         const std::uint64_t now = memory::fork_generation();
-        if (generation_ == now) [[likely]] {
-            return 0;
+        return generation_ == now ? 0 : take(descriptor, side, now);
+    }
+
+private:
+    [[gnu::cold, gnu::noinline]] int take(int descriptor, Side side, std::uint64_t now) noexcept {
+        if (descriptor == -1) {
+            return EBADF;
         }
         sys::FileDescriptor fresh =
             sys::try_reopen(descriptor, (side == Side::sending ? O_WRONLY : O_RDONLY) | O_NONBLOCK);
@@ -96,10 +104,8 @@ public:
         const auto byte = static_cast<::off_t>(side);
         bool taken = false;
         try {
-            // A read end cannot hold an exclusive lock; two that share one notice each other.
             taken = side == Side::sending ? sys::try_lock_byte(fresh.get(), byte, sys::LockKind::exclusive)
-                                          : sys::try_lock_byte(fresh.get(), byte, sys::LockKind::shared) &&
-                                                !sys::locked_by_others(fresh.get(), byte, 1);
+                                          : try_lock_to_receive(fresh.get(), byte);
         } catch (const std::system_error& refused) {
             return refused.code().value();
         }
@@ -111,7 +117,20 @@ public:
         return 0;
     }
 
-private:
+    /// A read end cannot hold an exclusive lock of a byte, and two that share one could see each other and both step back:
+    /// so one after the other asks, behind the lock of the whole.
+    static bool try_lock_to_receive(int descriptor, ::off_t byte) {
+        constexpr std::int64_t patience = 100'000'000;  // with one that was stopped between two calls
+        sys::FileLock whole{descriptor};
+        for (Naps naps{sys::monotonic_now() + patience}; !whole.try_lock();) {
+            if (!naps.sleep()) {
+                return false;
+            }
+        }
+        return !sys::locked_by_others(descriptor, byte, 1) &&
+               sys::try_lock_byte(descriptor, byte, sys::LockKind::shared);
+    }
+
     sys::FileDescriptor lock_;
     std::uint64_t generation_ = 0;
 };
@@ -163,12 +182,8 @@ public:
     /// One row of packets, by one thread of one process.
     class Row {
     public:
-        explicit Row(PipeEnd& end) noexcept : end_{end}, error_{end.in_row_.exchange(true) ? EBUSY : 0} {
-            is_ours_ = error_ == 0;
-            if (is_ours_) {
-                error_ = end_.claim();
-            }
-        }
+        explicit Row(PipeEnd& end) noexcept
+            : end_{end}, is_ours_{!end.in_row_.exchange(true)}, error_{is_ours_ ? end.claim() : EBUSY} {}
         Row(const Row&) = delete;
         Row& operator=(const Row&) = delete;
         ~Row() {
@@ -181,8 +196,8 @@ public:
 
     private:
         PipeEnd& end_;
-        int error_;
         bool is_ours_;
+        int error_;
     };
 
     void close() noexcept {
@@ -323,7 +338,8 @@ private:
         }
     }
 
-    /// Writes a row of packets when there is room for all of it. This is the only sender, so room only grows.
+    /// Writes a row of packets when there is room for all of it, and never waits beyond `until`. This is the only sender, so
+    /// room only grows.
     Result put_row(int descriptor, const Msg& message, std::int64_t until) noexcept {
         const PipeEnd::Row row{end_};
         if (row.error() != 0) {
@@ -334,12 +350,26 @@ private:
                 return Outcome::closed;
             }
             if (has_room(descriptor)) {
-                return write_rest(message, 0, 0);  // which does not have to wait
+                break;
             }
             if (!naps.sleep()) {
                 return Outcome::full;
             }
         }
+        const auto* const bytes = reinterpret_cast<const std::byte*>(&message);
+        for (std::size_t done = 0; done != sizeof message;) {
+            const ::ssize_t written = ::write(descriptor, bytes + done, Packets<Msg>::writable_at(done));
+            if (written != -1) {
+                done += static_cast<std::size_t>(written);
+            } else if (errno == EAGAIN) {  // less room than there seemed to be: what was begun is given up
+                if (until == at_once || sys::poll_until(descriptor, POLLOUT, until) == 0) {
+                    return Outcome::full;
+                }
+            } else if (errno != EINTR) {
+                return gone_or_failed(errno);
+            }
+        }
+        return Outcome::done;
     }
 
     static bool has_no_readers(int descriptor) noexcept {
@@ -355,7 +385,7 @@ private:
         return has_room(descriptor) || has_no_readers(descriptor);
     }
 
-    /// At most so many packets wait: rows, and what is left of one.
+    /// So many packets wait, if they are rows and what is left of one.
     static std::size_t packets_in_it(int descriptor) noexcept {
         const std::size_t bytes = sys::bytes_in_pipe(descriptor);
         const std::size_t rest = bytes % sizeof(Msg);
@@ -467,6 +497,9 @@ private:
                 if (seen == 0) {
                     return Outcome::empty;
                 }
+                if (size == 0 && (seen & POLLNVAL) != 0) {
+                    return Result::failed(EINVAL);  // the kernel refuses to poll: no telling which
+                }
                 if (size == 0 && (seen & POLLIN) == 0) {
                     return Outcome::closed;
                 }
@@ -503,6 +536,10 @@ private:
                 if (seen == 0) {
                     begun_.keep(bytes, done);
                     return Outcome::empty;
+                }
+                if (size == 0 && (seen & POLLNVAL) != 0) {
+                    begun_.keep(bytes, done);
+                    return Result::failed(EINVAL);
                 }
                 if (size == 0 && (seen & POLLIN) == 0) {
                     return done == 0 ? Outcome::closed : Outcome::died;

@@ -44,7 +44,8 @@ struct Priority {
 
 namespace carrier {
 
-/// The calls of a POSIX queue, for KernelObject and KernelQueue. It is known by its inode, and finished when it is recorded.
+/// The calls of a POSIX queue, for KernelObject and KernelQueue. It is known by its inode. One that is not finished has a mode
+/// by which it is told from every other program's: the sticky bit, which means nothing here and which no umask takes.
 struct PosixQueueKernel {
     using Handle = sys::FileDescriptor;
     using Wanted = QueueWanted;
@@ -53,12 +54,13 @@ struct PosixQueueKernel {
         ::uid_t owner;
         ::mode_t mode;
         std::size_t capacity;
-        bool was_used;
+        bool has_messages;
     };
     static constexpr bool keeps_details = true;
     static constexpr bool always_has_capacity = true;
     static constexpr memory::CompanionOf companion = memory::CompanionOf::posix_queue;
     static constexpr const char* find_call = "mq_open";
+    static constexpr ::mode_t unfinished = S_ISVTX | 0600;
 
     static bool is_there(const Handle& queue) noexcept { return static_cast<bool>(queue); }
     static std::int32_t number(const Handle& queue) noexcept {
@@ -67,16 +69,8 @@ struct PosixQueueKernel {
     }
     static Handle find(const Address& address) noexcept { return sys::try_open_posix_queue(address.text(), O_RDWR); }
 
-    /// With its mode, so that a record of it means that it is finished. Killed in between, it is its owner's alone.
-    static Handle make(const Address& address, const Wanted& wanted, Mode mode) noexcept {
-        Handle made = sys::try_create_posix_queue(address.text(), 0600, wanted.details.capacity, wanted.message_size);
-        if (made && ::fchmod(made.get(), (mode.bits & 0666) | 0600) == -1) {
-            const int error = errno;
-            ::mq_unlink(address.text().c_str());
-            made.reset();
-            errno = error;
-        }
-        return made;
+    static Handle make(const Address& address, const Wanted& wanted, Mode /*mode*/) noexcept {
+        return sys::try_create_posix_queue(address.text(), unfinished, wanted.details.capacity, wanted.message_size);
     }
     [[noreturn]] static void refuse(int error, const Address& address, const Wanted& wanted) {
         sys::refuse_posix_queue(error, address.text(), wanted.details.capacity, wanted.message_size);
@@ -85,16 +79,24 @@ struct PosixQueueKernel {
         const auto seen = sys::status(queue.get(), name);
         const auto attributes = sys::posix_queue_attributes(queue.get(), name);
         return {seen.st_uid, seen.st_uid, seen.st_mode, static_cast<std::size_t>(attributes.mq_maxmsg),
-                attributes.mq_curmsgs != 0 || seen.st_atime != seen.st_mtime};  // st_atime: mq_send() and mq_receive()
+                attributes.mq_curmsgs != 0};
     }
-    static bool is_finished(const Status& /*status*/) noexcept { return true; }
-    /// Whether it may be what its dead creator was about to make, and nobody used it.
+    static bool is_finished(const Status& status) noexcept { return (status.mode & S_ISVTX) == 0; }
+    /// Whether it is what its dead creator was about to make: times do not tell, the kernel sets all of them together.
     static bool is_untouched(const Handle& /*queue*/, const Status& status,
                              const memory::CompanionFile::Details& details) noexcept {
-        return !status.was_used && status.capacity == details.capacity;
+        return !is_finished(status) && !status.has_messages && status.capacity == details.capacity;
     }
-    static void finish(const Handle& /*queue*/, const Wanted& /*wanted*/, Mode /*mode*/,
-                       const std::string& /*name*/) noexcept {}
+    /// Throws what make() would be refused with, as far as that can be told while the old one stands.
+    static void check_possible(const Handle& /*old*/, const Wanted& wanted, const Address& address) {
+        const int error = sys::why_no_posix_queue(wanted.details.capacity, wanted.message_size);
+        if (error != 0) {
+            refuse(error, address, wanted);
+        }
+    }
+    static void finish(const Handle& queue, const Wanted& /*wanted*/, Mode mode, const std::string& name) {
+        sys::checked(::fchmod(queue.get(), (mode.bits & 0666) | 0600), "fchmod", name);
+    }
     static void remove(const Address& address, const Handle& /*queue*/) { sys::unlink_posix_queue(address.text()); }
     static bool try_remove(const Address& address, const Handle& /*queue*/) noexcept {
         return ::mq_unlink(address.text().c_str()) == 0;
@@ -104,6 +106,8 @@ struct PosixQueueKernel {
     static std::size_t room(const Handle& queue, std::size_t /*size*/, const std::string& name) {
         return static_cast<std::size_t>(sys::posix_queue_attributes(queue.get(), name).mq_maxmsg);
     }
+    static void check_room(std::size_t /*messages*/, const Handle& /*queue*/, std::size_t /*size*/,
+                           const std::string& /*name*/) noexcept {}  // the kernel has none without
     static std::size_t message_size(const Handle& queue, const std::string& name) {
         return static_cast<std::size_t>(sys::posix_queue_attributes(queue.get(), name).mq_msgsize);
     }
@@ -131,16 +135,10 @@ inline ::ssize_t receive_posix(int queue, char* bytes, std::size_t size, unsigne
 /// After ETIMEDOUT.
 /// Returns  false when it is time to give up.
 inline bool poll_before(int queue, short event, std::int64_t until) noexcept {
-    if (until == at_once) {
+    if (until == at_once || sys::monotonic_now() >= until) {
         return false;
     }
-    std::int64_t now = sys::monotonic_now();
-    if (now >= until) {
-        return false;
-    }
-    if (sys::poll_until(queue, event, until) == 0 && (now = sys::monotonic_now()) < until) {
-        sys::sleep_until(until - now < 1'000'000 ? until : now + 1'000'000);  // ppoll() was refused: look now and then
-    }
+    sys::poll_until(queue, event, until);
     return true;
 }
 

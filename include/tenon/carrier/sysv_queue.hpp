@@ -92,7 +92,23 @@ struct SysvQueueKernel {
             const std::uint64_t bytes = std::uint64_t{wanted.details.capacity} * wanted.message_size;
             status.msg_qbytes = bytes > ULONG_MAX ? ULONG_MAX : static_cast<::msglen_t>(bytes);
         }
+        check_room(status.msg_qbytes / wanted.message_size, queue, wanted.message_size, name);
         sys::set_sysv_queue(queue.id, status, name);
+    }
+    /// Throws what a new one would be refused with, as far as that can be told while the old one stands: which is asked, being
+    /// about to go, whether it may be so large.
+    static void check_possible(const Handle& old, const Wanted& wanted, const Address& address) {
+        auto status = sys::sysv_queue_status(old.id, address.text());
+        const std::uint64_t most = sys::kernel_limit(sys::sysv_most_bytes);
+        const std::uint64_t bytes =
+            wanted.details.capacity == 0 ? most : std::uint64_t{wanted.details.capacity} * wanted.message_size;
+        if (bytes < wanted.message_size) {
+            sys::refuse_sysv_queue_without_room(bytes, wanted.message_size, address.text());
+        }
+        if (bytes > most) {
+            status.msg_qbytes = bytes > ULONG_MAX ? ULONG_MAX : static_cast<::msglen_t>(bytes);
+            sys::set_sysv_queue(old.id, status, address.text());
+        }
     }
     static void remove(const Address& address, const Handle& queue) {
         sys::remove_sysv_queue(queue.id, address.text());
@@ -104,6 +120,12 @@ struct SysvQueueKernel {
     static void check_size(std::size_t size, const std::string& name) { sys::check_sysv_message_size(size, name); }
     static std::size_t room(const Handle& queue, std::size_t size, const std::string& name) {
         return sys::sysv_queue_status(queue.id, name).msg_qbytes / size;
+    }
+    /// Throws EMSGSIZE for a queue in which not one message has room, telling msgmnb.
+    static void check_room(std::size_t messages, const Handle& queue, std::size_t size, const std::string& name) {
+        if (messages == 0) {
+            sys::refuse_sysv_queue_without_room(sys::sysv_queue_status(queue.id, name).msg_qbytes, size, name);
+        }
     }
     static std::size_t message_size(const Handle& /*queue*/, const std::string& /*name*/) noexcept { return 0; }
     static std::size_t waiting(const Handle& queue, const std::string& name) {

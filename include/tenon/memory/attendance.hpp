@@ -165,11 +165,18 @@ public:
     [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(file_); }
 
     /// Presence without a seat: keeps the object alive and owns nothing in it.
-    void attend_as_reader() {
+    void attend_as_reader() { static_cast<void>(try_attend_as_reader(sys::end_of_time)); }
+    /// Returns  false when at `until` somebody who may write the file still has the byte exclusively.
+    [[nodiscard]] bool try_attend_as_reader(std::int64_t until) {
         while (!sys::try_lock_byte(file_.get(), readers_byte, sys::LockKind::shared)) {
-            sys::sleep_until(sys::monotonic_now() + 20'000);  // somebody tests the byte exclusively: never for long
+            const std::int64_t now = sys::monotonic_now();
+            if (now >= until) {
+                return false;
+            }
+            sys::sleep_until(until - now < 20'000 ? until : now + 20'000);
         }
         generation_.store(fork_generation(), std::memory_order_release);
+        return true;
     }
 
     /// Takes a seat. `settle(seat)` is called before anybody can act under it, to clear what a dead predecessor left.

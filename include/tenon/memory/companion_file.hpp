@@ -74,23 +74,35 @@ public:
     /// Returns  an empty Gate when there is no file.
     /// Throws   errc::not_ready when the gate stays shut until `until`; errc::untrusted; EACCES.
     [[nodiscard]] Gate open(Owner trusted, Mode most, std::int64_t until) const {
-        return open_gate(trusted, most, until, [] { return sys::FileDescriptor{}; });
+        return open_gate(trusted, most, most, until, [] { return sys::FileDescriptor{}; });
     }
 
     /// As open(), making the file when there is none.
-    [[nodiscard]] Gate open_or_create(Mode mode, std::int64_t until) const {
-        return open_gate(Owner::caller(), mode, until, [&] {
+    [[nodiscard]] Gate open_or_create(Mode mode, std::int64_t until) const { return open_or_create(mode, until, mode); }
+    /// `most_of_own`: what is tolerated of a file of the caller's own, which a creator that died may have left with another
+    /// mode. See set_mode().
+    [[nodiscard]] Gate open_or_create(Mode mode, std::int64_t until, Mode most_of_own) const {
+        return open_gate(Owner::caller(), mode, most_of_own, until, [&] {
             sys::FileDescriptor made{sys::uninterrupted([&] {
                 return ::open(path_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode.bits | 0600);
             })};
             if (!made && errno != EEXIST) {
                 sys::throw_error(errno, "open(O_CREAT)", path_);
             }
-            if (made) {
-                sys::checked(::fchmod(made.get(), mode.bits | 0600), "fchmod", path_);
+            if (made && ::fchmod(made.get(), mode.bits | 0600) == -1) {
+                const int error = errno;
+                unlink();
+                sys::throw_error(error, "fchmod", path_);
             }
             return made;
         });
+    }
+    /// Gives the file the mode of the object that is about to be made beside it.
+    void set_mode(int descriptor, Mode mode) const {
+        const auto status = sys::status(descriptor, path_);
+        if (status.st_uid == ::geteuid() && (status.st_mode & 07777) != (mode.bits | 0600)) {
+            sys::checked(::fchmod(descriptor, mode.bits | 0600), "fchmod", path_);
+        }
     }
 
     /// Opens it for reading only, without the gate (that needs the right to write).
@@ -117,6 +129,11 @@ public:
     void write(int descriptor, Record record) const {
         sys::checked(sys::uninterrupted([&] { return ::pwrite(descriptor, &record, sizeof record, 0); }), "pwrite",
                      path_);
+    }
+    /// It says again that nobody is about to make anything.
+    void forget(int descriptor) const noexcept {
+        const Record nobody;
+        sys::uninterrupted([&] { return ::pwrite(descriptor, &nobody, sizeof nobody, 0); });
     }
     [[nodiscard]] Record read(int descriptor) const noexcept {
         Record record;
@@ -192,7 +209,7 @@ public:
 
 private:
     template <class Make>
-    Gate open_gate(Owner trusted, Mode most, std::int64_t until, Make make) const {
+    Gate open_gate(Owner trusted, Mode most, Mode most_of_own, std::int64_t until, Make make) const {
         for (;;) {
             sys::FileDescriptor file{sys::uninterrupted(
                 [&] { return ::open(path_.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK); })};
@@ -209,7 +226,8 @@ private:
                 }
             }
             const auto status = sys::status(file.get(), path_);
-            check_trust(status.st_uid, status.st_mode, trusted, most, path_);
+            check_trust(status.st_uid, status.st_mode, trusted, status.st_uid == ::geteuid() ? most_of_own : most,
+                        path_);
             Gate gate = hold_gate(std::move(file), until);
             if (!gate) {
                 throw_error(errc::not_ready, "\"" + shown_ + "\"");

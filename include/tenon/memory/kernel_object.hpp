@@ -14,7 +14,8 @@
 ///          Killed before 3: there is no object. Between 3 and 4: an object that nobody used, and a record without a number.
 ///          Between 4 and 5: an object that is_finished() refuses. After that: a whole object that nobody uses.
 /// Death.   The last user removes it, then the file. Killed between the two, it leaves a file without an object, which
-///          says nothing. A last user that is killed leaves the object: open() goes on with it, create() replaces it.
+///          says nothing. A last user that is killed leaves the object: open() goes on with it, create() replaces it,
+///          where a new one is possible; with the file that it left, whose mode becomes the new one's.
 /// Foreign. What no record names is another program's. It is never removed by leaving.
 ///
 /// `Kernel` tells the calls:
@@ -29,6 +30,8 @@
 ///     is_untouched(handle, status, details), is_finished(status)
 ///     finish(handle, wanted, mode, name)
 ///     remove(address, handle)        throws;  try_remove(address, handle) noexcept
+///     check_possible(handle, wanted, address)   where it has that: throws when it is known that there is no making another
+///                                    one in the place of that one, so that it is not removed for nothing
 
 #include <fcntl.h>
 #include <sys/types.h>
@@ -86,20 +89,23 @@ public:
     ~KernelObject() { close(); }
 
     /// Makes a new one. Replaces one of ours that nobody uses and that was not asked to stay.
-    /// Throws  EEXIST, and what the kernel refuses.
+    /// Throws  EEXIST, and what the kernel refuses; then nothing is left of the new one.
     static KernelObject create(const Address& address, const Wanted& wanted, Mode mode) {
         address.check();
         KernelObject made{address};
-        const Gate gate = made.companion_->open_or_create(mode, sys::end_of_time);
+        const Gate gate = made.companion_->open_or_create(mode, sys::end_of_time, Mode{0777});
         try {
+            const auto pid = static_cast<std::uint32_t>(::getpid());
             made.handle_ = make(address, wanted, mode, *made.companion_, gate.get());
+            made.companion_->write(gate.get(), {pid, Kernel::number(made.handle_)});
             Kernel::finish(made.handle_, wanted, mode, address.text());
-            made.attend(gate.get());
+            made.attend(gate.get(), sys::end_of_time);
         } catch (...) {
             made.attendance_ = Attendance{};
             if (Kernel::is_there(made.handle_)) {
                 Kernel::try_remove(address, made.handle_);
-                made.companion_->write(gate.get(), {});
+                made.companion_->forget(gate.get());
+                made.handle_ = Handle{};
             }
             made.companion_->unlink_unused(gate.get());
             throw;
@@ -109,7 +115,8 @@ public:
 
     /// Finds one. `judge(Found)` throws when it is not what its user needs.
     /// Throws  ENOENT, EACCES, errc::untrusted, errc::owner_died for one that was never finished; errc::corrupted for
-    ///         another program's where the kernel keeps no details of it.
+    ///         another program's where the kernel keeps no details of it; errc::not_ready when somebody has shut it up until
+    ///         the time was over.
     template <class Judge>
     static KernelObject open(const Address& address, const Tolerance& tolerance, Judge judge) {
         address.check();
@@ -149,7 +156,7 @@ public:
             if (!Kernel::is_finished(status) || found.companion_->read(gate.get()).id == -1) {
                 throw_error(errc::owner_died, "\"" + name + "\" was never initialised");
             }
-            found.attend(gate.get());
+            found.attend(gate.get(), tolerance.until);
         }
         return found;
     }
@@ -196,9 +203,9 @@ public:
                 return open(address, {Mode{mode.bits | owner_writes.bits}}, judge);
             } catch (const std::system_error& refused) {
                 why = refused.code();
-                const bool misfit =
-                    Kernel::keeps_details && (why == errc::layout_mismatch || why == errc::corrupted ||
-                                              why == errc::capacity_mismatch || why == errc::version_mismatch);
+                const bool misfit = Kernel::keeps_details && (why == errc::layout_mismatch || why == errc::corrupted ||
+                                                              why == errc::capacity_mismatch ||
+                                                              why == errc::version_mismatch || why == errc::untrusted);
                 if (why == errc::owner_died || misfit) {
                     if (++attempts > 3) {  // and it is not ours to replace
                         throw;
@@ -298,7 +305,7 @@ private:
         }
     }
 
-    /// A fresh one; called behind the gate. Buries one that nobody uses.
+    /// A fresh one, of which the record says that it is about to be made; called behind the gate. Buries one that nobody uses.
     static Handle make(const Address& address, const Wanted& wanted, Mode mode, const CompanionFile& companion,
                        int gate) {
         const auto pid = static_cast<std::uint32_t>(::getpid());
@@ -307,26 +314,29 @@ private:
                 if (anyone_else_present(gate) || !is_abandoned(existing, companion, gate, address)) {
                     sys::throw_error(EEXIST, Kernel::find_call, address.text());
                 }
+                if constexpr (requires { Kernel::check_possible(existing, wanted, address); }) {
+                    Kernel::check_possible(existing, wanted, address);
+                }
                 Kernel::remove(address, existing);
             } else if (errno != ENOENT) {  // it is there, and not for us
                 sys::throw_error(errno == EACCES ? EEXIST : errno, Kernel::find_call, address.text());
             }
+            companion.set_mode(gate, mode);
             companion.write(gate, {pid, -1});
             if constexpr (Kernel::keeps_details) {
                 try {
                     companion.write_details(gate, wanted.details, wanted.words);
                 } catch (...) {
-                    companion.write(gate, {});
+                    companion.forget(gate);
                     throw;
                 }
             }
             Handle made = Kernel::make(address, wanted, mode);
             if (Kernel::is_there(made)) {
-                companion.write(gate, {pid, Kernel::number(made)});
                 return made;
             }
             const int error = errno;
-            companion.write(gate, {});
+            companion.forget(gate);
             if (error != EEXIST) {  // else: a program that knows no gate was faster
                 Kernel::refuse(error, address, wanted);
             }
@@ -343,13 +353,19 @@ private:
 
     static bool is_abandoned(const Handle& handle, const CompanionFile& companion, int gate, const Address& address) {
         const Status status = Kernel::status(handle, address.text());
-        return status.creator == ::geteuid() && is_ours(handle, status, companion, gate) &&
+        // Who may write the file, and so may have written our record, may do as he likes with the object too.
+        const ::mode_t writers = sys::status(gate, address.text()).st_mode & 0022U;
+        const bool is_believed = !Kernel::is_finished(status) || (writers & ~status.mode) == 0;
+        return status.creator == ::geteuid() && is_believed && is_ours(handle, status, companion, gate) &&
                !(Kernel::keeps_details && companion.is_persistent(gate));
     }
 
-    void attend(int gate) {
+    void attend(int gate, std::int64_t until) {
         attendance_ = Attendance{sys::reopen(gate, O_RDWR)};
-        attendance_.attend_as_reader();
+        if (!attendance_.try_attend_as_reader(until)) {
+            attendance_ = Attendance{};
+            throw_error(errc::not_ready, "\"" + name_ + "\": somebody has locked its file");
+        }
     }
 
     Handle handle_;  // first: the hot paths of its users read it

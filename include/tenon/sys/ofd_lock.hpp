@@ -2,9 +2,11 @@
 #pragma once
 /// Open-file-description locks on single bytes, fcntl(2): advisory, held by the description (so shared with a forked
 /// child and with duplicates), and released by the kernel when its last descriptor is closed, however that happens.
-/// Bytes past the end of the file may be locked.
+/// Bytes past the end of the file may be locked. And a lock of the same kind on the whole file, flock(2), which may be
+/// exclusive without the right to write.
 
 #include <fcntl.h>
+#include <sys/file.h>  // flock
 #include <unistd.h>
 
 #include "error.hpp"
@@ -56,5 +58,27 @@ inline ::off_t first_lock_of_others(int descriptor, ::off_t first, ::off_t count
     auto range = detail::byte_range(static_cast<int>(kind), first, count);
     return ::fcntl(descriptor, F_OFD_GETLK, &range) == -1 || range.l_type == F_UNLCK ? -1 : range.l_start;
 }
+
+/// The whole file for one description, while this lives; it has nothing to do with the locks of bytes.
+class FileLock {
+public:
+    explicit FileLock(int descriptor) noexcept : descriptor_{descriptor} {}
+    FileLock(const FileLock&) = delete;
+    FileLock& operator=(const FileLock&) = delete;
+    ~FileLock() {
+        if (is_held_) {
+            ::flock(descriptor_, LOCK_UN);  // not by closing alone: a forked child may have the description too
+        }
+    }
+    /// Returns  false when another description holds it, or the system refused.
+    [[nodiscard]] bool try_lock() noexcept {
+        is_held_ = uninterrupted([this] { return ::flock(descriptor_, LOCK_EX | LOCK_NB); }) == 0;
+        return is_held_;
+    }
+
+private:
+    int descriptor_;
+    bool is_held_ = false;
+};
 
 }  // namespace tenon::sys

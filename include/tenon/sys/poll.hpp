@@ -32,10 +32,21 @@ inline int try_poll_until(::pollfd* descriptors, std::size_t count, std::int64_t
 }
 
 /// As above, for one descriptor; POLLHUP, POLLERR and POLLNVAL are always waited for.
-/// Returns  what it has; 0 when the time came first or the system refused.
+/// Returns  what it has; 0 when the time came first, and not before. Where the kernel refuses (RLIMIT_NOFILE is 0, no
+///          memory) it sleeps for a millisecond at most and says `events` and POLLNVAL: the caller has to look for itself.
 inline short poll_until(int descriptor, short events, std::int64_t until) noexcept {
     ::pollfd one{descriptor, events, 0};
-    return try_poll_until(&one, 1, until) > 0 ? one.revents : static_cast<short>(0);
+    const int ready = try_poll_until(&one, 1, until);
+    if (ready >= 0) {
+        return ready > 0 ? one.revents : static_cast<short>(0);
+    }
+    const std::int64_t now = until <= 0 ? 0 : monotonic_now();
+    if (now >= until) {
+        return 0;
+    }
+    constexpr std::int64_t nap = 1'000'000;
+    sleep_until(until - now < nap ? until : now + nap);
+    return static_cast<short>(events | POLLNVAL);
 }
 
 }  // namespace tenon::sys

@@ -6,8 +6,11 @@
 ///     auto queue = sys::create_posix_queue("/orders", 0600, 10, sizeof(Order));
 
 #include <fcntl.h>
+#include <linux/capability.h>  // CAP_SYS_RESOURCE
 #include <mqueue.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>  // capget, which glibc leaves to others
 #include <unistd.h>
 
 #include <cerrno>
@@ -48,6 +51,31 @@ inline FileDescriptor try_create_posix_queue(const std::string& name, ::mode_t m
     attributes.mq_msgsize = static_cast<long>(message_size);
     return FileDescriptor{uninterrupted(
         [&] { return ::mq_open(name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode, &attributes); })};
+}
+
+/// Whether the caller may go beyond the limits under /proc/sys/fs/mqueue: CAP_SYS_RESOURCE, in the first user namespace.
+inline bool may_exceed_posix_queue_limits() noexcept {
+    constexpr ::ino_t first_user_namespace = 0xEFFF'FFFD;  // USER_NS_INIT_INO of linux/nsfs.h
+    constexpr std::uint32_t bit = std::uint32_t{1} << (CAP_SYS_RESOURCE % 32);
+    struct ::stat users {};
+    ::__user_cap_header_struct head{_LINUX_CAPABILITY_VERSION_3, 0};
+    ::__user_cap_data_struct held[_LINUX_CAPABILITY_U32S_3]{};
+    return ::syscall(SYS_capget, &head, held) == 0 && (held[CAP_SYS_RESOURCE / 32].effective & bit) != 0 &&
+           ::stat("/proc/self/ns/user", &users) == 0 && users.st_ino == first_user_namespace;
+}
+
+/// What a queue of that size would be refused with, whatever other queues there are: EINVAL, EMFILE; 0 if nothing is known
+/// against it. Source: mq_overview(7), getrlimit(2).
+inline int why_no_posix_queue(std::size_t messages, std::size_t message_size) noexcept {
+    const bool is_large =
+        messages > kernel_limit(posix_most_messages) || message_size > kernel_limit(posix_largest_message);
+    const bool is_too_large = messages > 65'536 || message_size > 16'777'216;  // HARD_MSGMAX, HARD_MSGSIZEMAX
+    if (messages == 0 || message_size == 0 || is_too_large || (is_large && !may_exceed_posix_queue_limits())) {
+        return EINVAL;
+    }
+    ::rlimit bytes{};
+    const bool is_known = ::getrlimit(RLIMIT_MSGQUEUE, &bytes) == 0;
+    return is_known && std::uint64_t{messages} * message_size > bytes.rlim_cur ? EMFILE : 0;
 }
 
 /// Throws what try_create_posix_queue() was refused with, telling the limit that it ran into.

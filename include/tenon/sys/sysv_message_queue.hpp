@@ -74,4 +74,13 @@ inline void check_sysv_message_size(std::size_t size, std::string_view name) {
     }
 }
 
+/// Throws EMSGSIZE, telling msgmnb, for a queue of so few bytes that no such message has room in it: msgsnd(2) would wait
+/// for ever.
+[[noreturn]] inline void refuse_sysv_queue_without_room(std::uint64_t bytes, std::size_t size, std::string_view name) {
+    throw_error(EMSGSIZE,
+                "a queue of " + std::to_string(bytes) + " bytes has no room for a message of " + std::to_string(size) +
+                    " (" + shown_limit(sysv_most_bytes) + ")",
+                name);
+}
+
 }  // namespace tenon::sys

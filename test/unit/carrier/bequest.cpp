@@ -19,6 +19,7 @@ using tenon::carrier::Bequest;
 using tenon::carrier::bequest_variable;
 using tenon::carrier::check_bequest_name;
 using tenon::carrier::take_bequest;
+using tenon::carrier::take_pipe_bequest;
 namespace sys = tenon::sys;
 
 struct Order {
@@ -34,8 +35,8 @@ Bequest order_of(std::string_view kind) { return Bequest::of<Order>(kind); }
 
 /// Does what spawn() and exec do: a descriptor that is open without FD_CLOEXEC, and the variable. Both go in the end.
 struct Given {
-    explicit Given(const std::string& as, const Bequest& bequest)
-        : name{as}, descriptor{::open("/dev/null", O_RDONLY)} {
+    explicit Given(const std::string& as, const Bequest& bequest, int given = ::open("/dev/null", O_RDONLY))
+        : name{as}, descriptor{given} {
         const std::string variable = bequest_variable(name, descriptor, bequest);
         put(variable.substr(variable.find('=') + 1));
     }
@@ -144,4 +145,30 @@ BOOST_AUTO_TEST_CASE(a_number_that_is_none_of_ours_is_refused) {
     BOOST_TEST(refusal_of([] {
                    return take_bequest("orders", order_of("pipe receiver"));
                }).is(std::errc::bad_file_descriptor));
+}
+
+BOOST_AUTO_TEST_CASE(what_is_called_an_end_of_a_pipe_and_is_another_thing_is_refused_by_name_and_stays) {
+    int ends[2];
+    BOOST_TEST_REQUIRE(::pipe(ends) == 0);
+    const auto take = [] { return take_pipe_bequest("orders", order_of("pipe receiver"), O_RDONLY); };
+    {
+        const Given file{"orders", order_of("pipe receiver")};
+        const auto refusal = refusal_of(take);
+        BOOST_TEST(refusal.is(make_error_code(errc::kind_mismatch)));
+        BOOST_TEST(refusal.says("\"orders\" is called a pipe receiver, and descriptor " +
+                                std::to_string(file.descriptor) + " is no pipe"));
+        BOOST_TEST(::fcntl(file.descriptor, F_GETFD) == 0);
+    }
+    {
+        const Given other_end{"orders", order_of("pipe receiver"), ends[1]};
+        const auto refusal = refusal_of(take);
+        BOOST_TEST(refusal.is(make_error_code(errc::kind_mismatch)));
+        BOOST_TEST(refusal.says("is another end of a pipe"));
+        BOOST_TEST(::fcntl(ends[1], F_GETFD) == 0);
+    }
+    Given given{"orders", order_of("pipe receiver"), ends[0]};
+    const sys::FileDescriptor sut = take();
+    given.keep = false;
+    BOOST_TEST(sut.get() == ends[0]);
+    BOOST_TEST(::fcntl(sut.get(), F_GETFD) == FD_CLOEXEC);
 }

@@ -3,10 +3,13 @@
 #include "tenon/carrier/packet_pipe.hpp"
 
 #include <array>
+#include <atomic>
 #include <boost/test/unit_test.hpp>
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "support/child.hpp"
@@ -30,7 +33,9 @@ template <std::size_t size>
 struct Sized {
     std::array<std::uint8_t, size> bytes;
 };
-using Row = Sized<20'000>;  // 3616, then four of 4096
+using Row = Sized<20'000>;    // 3616, then four of 4096
+using Triple = Sized<8'200>;  // 8, then two of 4096
+using namespace std::chrono_literals;
 
 /// The packets of a message: each of a length that is allowed, the first of one that no other has.
 template <std::size_t size>
@@ -132,6 +137,54 @@ BOOST_AUTO_TEST_CASE(several_killed_senders_and_garbage_do_not_tear_the_next_mes
     BOOST_TEST(is_all(sut.receiver.receive(), 9));
 }
 
+namespace {
+
+/// A pipe in which two packets have room, while its bytes promise more: the beginnings that killed senders have left.
+struct Misleading : Both<Triple> {
+    Misleading() {
+        for (std::size_t i = 2; i < sys::pipe_capacity(sender.native_handle()); ++i) {
+            put(Packets<Triple>::first);
+        }
+    }
+};
+Triple triple_of(std::uint8_t value) {
+    Triple made;
+    made.bytes.fill(value);
+    return made;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(a_row_that_meets_the_end_of_the_room_is_given_up_and_was_not_sent) {
+    for (const bool waits : {false, true}) {
+        Misleading sut;
+        if (waits) {
+            const auto until = sys::monotonic_now() + 20'000'000;
+            BOOST_TEST(name_of(sut.sender.try_send_for(triple_of(1), 20ms).outcome()) == "late");
+            BOOST_TEST(sys::monotonic_now() >= until);
+        }
+        BOOST_TEST(name_of(sut.sender.try_send(triple_of(2)).outcome()) == "full");
+        BOOST_TEST(name_of(sut.sender.try_send(triple_of(3)).outcome()) == "full");
+        BOOST_TEST(name_of(sut.receiver.try_receive().outcome()) == "empty");
+        BOOST_TEST(static_cast<bool>(sut.sender.try_send(triple_of(4))));
+        sut.sender.send(triple_of(5));
+        BOOST_TEST((sut.receiver.try_receive().value().bytes == triple_of(4).bytes));
+        BOOST_TEST((sut.receiver.receive().bytes == triple_of(5).bytes));
+        BOOST_TEST(name_of(sut.receiver.try_receive().outcome()) == "empty");
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_row_that_meets_the_end_of_the_room_goes_on_when_there_is_room_in_time) {
+    Misleading sut;
+    support::Child receiver{[&] {
+        sut.sender.close();
+        sys::sleep_until(sys::monotonic_now() + 20'000'000);
+        return sut.receiver.receive().bytes == triple_of(1).bytes;
+    }};
+    BOOST_TEST(static_cast<bool>(sut.sender.try_send_for(triple_of(1), 60s)));
+    BOOST_TEST(receiver.succeeds());
+}
+
 BOOST_AUTO_TEST_CASE(a_begun_row_and_the_end_of_the_stream_are_a_death) {
     Both<Row> sut;
     sut.put(Packets<Row>::first);
@@ -208,6 +261,34 @@ BOOST_AUTO_TEST_CASE(a_side_is_claimed_once_and_again_when_it_was_given_back) {
         Claim third;
         BOOST_TEST(third.take(descriptor, side) == 0);
     }
+}
+
+BOOST_AUTO_TEST_CASE(of_two_who_claim_at_one_time_one_is_let) {
+    const sys::PipeEnds pipe = sys::create_pipe();
+    for (const auto side : {Claim::Side::sending, Claim::Side::receiving}) {
+        const int descriptor = side == Claim::Side::sending ? pipe.write_end.get() : pipe.read_end.get();
+        for (int round = 0; round < 300; ++round) {
+            Claim claims[2];
+            int results[2] = {-1, -1};
+            std::atomic<int> ready{0};
+            const auto attempt = [&](std::size_t i) {
+                ++ready;
+                while (ready < 2) {}
+                results[i] = claims[i].take(descriptor, side);
+            };
+            std::thread other{attempt, 0};
+            attempt(1);
+            other.join();
+            BOOST_TEST_REQUIRE((results[0] == 0) != (results[1] == 0), "round " << round);
+            BOOST_TEST_REQUIRE((results[0] == EBUSY || results[1] == EBUSY));
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(nothing_is_claimed_of_what_is_not_open) {
+    Claim sut;
+    BOOST_TEST(sut.take(-1, Claim::Side::sending) == EBADF);
+    BOOST_TEST(sut.take(-1, Claim::Side::receiving) == EBADF);
 }
 
 BOOST_AUTO_TEST_CASE(the_claim_of_a_killed_process_is_free) {

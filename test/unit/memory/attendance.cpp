@@ -310,6 +310,19 @@ BOOST_AUTO_TEST_CASE(readers_share_and_are_present) {
     BOOST_TEST(memory::anyone_else_present(first.descriptor()));
 }
 
+BOOST_AUTO_TEST_CASE(a_reader_who_is_shut_out_waits_until_its_time_and_not_longer) {
+    const Place place;
+    BOOST_REQUIRE(sys::try_lock_byte(place.file.get(), memory::readers_byte, sys::LockKind::exclusive));
+    auto sut = place.attend(O_RDONLY);
+    const auto until = sys::monotonic_now() + 15'000'000;
+    BOOST_TEST(!sut.try_attend_as_reader(until));
+    BOOST_TEST(sys::monotonic_now() >= until);
+    BOOST_TEST(!sut.try_attend_as_reader(0));
+    sys::unlock_bytes(place.file.get(), memory::readers_byte, 1);
+    BOOST_TEST(sut.try_attend_as_reader(0));
+    BOOST_TEST(memory::anyone_else_present(place.file.get()));
+}
+
 BOOST_AUTO_TEST_CASE(a_move_takes_the_seat_along) {
     static_assert(std::is_nothrow_move_constructible_v<Attendance> && std::is_nothrow_move_assignable_v<Attendance>);
     static_assert(!std::is_copy_constructible_v<Attendance>);

@@ -105,6 +105,34 @@ BOOST_AUTO_TEST_CASE(only_a_file_beside_which_nothing_was_made_is_unused) {
     BOOST_TEST(::access(it.path.c_str(), F_OK) == -1);
 }
 
+BOOST_AUTO_TEST_CASE(what_is_forgotten_is_unused_and_forgetting_never_fails) {
+    const Beside it;
+    const auto gate = it.make();
+    it.sut.write(gate.get(), {123, 456});
+    it.sut.forget(-1);
+    it.sut.forget(gate.get());
+    it.sut.unlink_unused(gate.get());
+    BOOST_TEST(::access(it.path.c_str(), F_OK) == -1);
+}
+
+BOOST_AUTO_TEST_CASE(a_file_of_ones_own_may_be_tolerated_with_any_mode_and_be_given_another) {
+    const Beside it;
+    static_cast<void>(it.make(Mode{0666}));
+    BOOST_TEST(refusal_of([&] { return it.make(); }).is(make_error_code(tenon::errc::untrusted)));
+    const auto gate = it.sut.open_or_create(tenon::private_mode, Beside::never, Mode{0777});
+    BOOST_TEST((sys::status(gate.get()).st_mode & 07777) == 0666U);
+    it.sut.set_mode(gate.get(), Mode{0620});
+    BOOST_TEST((sys::status(gate.get()).st_mode & 07777) == 0620U);
+    if (::geteuid() == 0) {
+        BOOST_REQUIRE(::fchown(gate.get(), 65'534, 65'534) == 0);
+        BOOST_TEST(refusal_of([&] {
+                       return it.sut.open_or_create(tenon::private_mode, Beside::never, Mode{0777});
+                   }).is(make_error_code(tenon::errc::untrusted)));
+        it.sut.set_mode(gate.get(), Mode{0600});  // not ours: stays
+        BOOST_TEST((sys::status(gate.get()).st_mode & 07777) == 0620U);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(a_gate_that_stays_shut_is_not_ready) {
     const Beside it;
     const auto gate = it.make();

@@ -22,6 +22,8 @@ using tenon::Address;
 using tenon::errc;
 using tenon::Mode;
 
+bool number_fails = false;
+
 int steps = 0;
 int fatal_step = -1;
 
@@ -40,6 +42,7 @@ struct Files {
         CompanionFile::Details details;
         std::string_view words;
         bool can_be_finished = true;
+        bool can_replace = true;
     };
     struct Status {
         ::uid_t creator;
@@ -54,6 +57,9 @@ struct Files {
     static std::string path(const Address& address) { return "/dev/shm" + address.text(); }
     static bool is_there(const Handle& object) noexcept { return static_cast<bool>(object); }
     static std::int32_t number(const Handle& object) {
+        if (number_fails) {
+            sys::throw_error(EIO, "number");
+        }
         return static_cast<std::int32_t>(sys::status(object.get()).st_ino & 0x7fff'ffff);
     }
     static Handle find(const Address& address) {
@@ -64,6 +70,9 @@ struct Files {
         step();
         Handle made{::open(path(address).c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode.bits)};
         const int error = errno;
+        if (made) {
+            ::fchmod(made.get(), mode.bits);
+        }
         step();
         errno = error;
         return made;
@@ -86,6 +95,11 @@ struct Files {
         }
         sys::checked(::pwrite(object.get(), "x", 1, 0), "pwrite", name);
         step();
+    }
+    static void check_possible(const Handle&, const Wanted& wanted, const Address& address) {
+        if (!wanted.can_replace) {
+            sys::throw_error(EDOM, "make", address.text());
+        }
     }
     static void remove(const Address& address, const Handle&) {
         step();
@@ -285,6 +299,40 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_refused_creation_leaves_nothing, It, Places) {
     wanted.can_be_finished = false;
     const auto refusal = refusal_of([&] { return It::Object::create(it.address, wanted, tenon::private_mode); });
     BOOST_TEST(refusal.is(std::errc::result_out_of_range));
+    BOOST_TEST(it.is_clean());
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_creation_that_cannot_be_recorded_leaves_nothing, It, Places) {
+    const It it;
+    number_fails = true;
+    const auto refusal = refusal_of([&] { return it.create(); });
+    number_fails = false;
+    BOOST_TEST(refusal.is(std::errc::io_error));
+    BOOST_TEST(it.is_clean());
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(what_cannot_be_replaced_is_not_removed_first, It, Places) {
+    const It it;
+    support::in_child_that_dies([&] { new typename It::Object{it.create()}; });
+    typename It::Wanted wanted;
+    wanted.can_replace = false;
+    BOOST_TEST(refusal_of([&] {
+                   return It::Object::create(it.address, wanted, tenon::private_mode);
+               }).is(std::errc::argument_out_of_domain));
+    BOOST_TEST(it.stands());
+    BOOST_TEST(!!it.open());
+    BOOST_TEST(it.is_clean());
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(what_others_may_have_written_into_the_file_is_believed_of_what_they_may_write_too, It,
+                              Places) {
+    const It it;
+    support::in_child_that_dies([&] { new typename It::Object{it.create(Mode{0666})}; });
+    BOOST_REQUIRE(::chmod(Files<false>::path(it.address).c_str(), 0600) == 0);  // a private one under that record
+    BOOST_TEST(refusal_of([&] { return it.create(); }).is(std::errc::file_exists));
+    BOOST_TEST(it.stands());
+    BOOST_REQUIRE(::chmod(Files<false>::path(it.address).c_str(), 0666) == 0);
+    BOOST_TEST(!!it.create());
     BOOST_TEST(it.is_clean());
 }
 

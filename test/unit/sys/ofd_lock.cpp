@@ -119,3 +119,21 @@ BOOST_AUTO_TEST_CASE(a_reader_cannot_lock_alone) {
                    return try_lock_byte(reader.get(), 8, LockKind::exclusive);
                }).is(std::errc::bad_file_descriptor));
 }
+
+BOOST_AUTO_TEST_CASE(a_whole_file_is_locked_by_one_description_and_needs_no_right_to_write) {
+    const TwoDescriptions sut;
+    const FileDescriptor reader = sys::reopen(sut.first.get(), O_RDONLY);
+    sys::FileLock first{reader.get()};
+    sys::FileLock second{sut.second.get()};
+    {
+        sys::FileLock gone{sut.first.get()};
+        BOOST_TEST(gone.try_lock());
+        BOOST_TEST(!first.try_lock());
+    }
+    BOOST_TEST(first.try_lock());
+    BOOST_TEST(!second.try_lock());
+    BOOST_TEST(!locked_by_others(sut.second.get(), 0, 0));
+    BOOST_TEST(try_lock_byte(sut.second.get(), 0, LockKind::exclusive));
+    sys::FileLock none{-1};
+    BOOST_TEST(!none.try_lock());
+}

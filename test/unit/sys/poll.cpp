@@ -107,3 +107,19 @@ BOOST_AUTO_TEST_CASE(what_the_kernel_refuses_is_told) {
     });
     BOOST_TEST(refused);
 }
+
+BOOST_AUTO_TEST_CASE(a_wait_that_the_kernel_refuses_looks_now_and_then_and_ends_when_the_time_comes) {
+    const bool fine = support::in_child([] {
+        const Pipe pipe;
+        const ::rlimit none{0, 0};
+        bool holds = ::setrlimit(RLIMIT_NOFILE, &none) == 0 && sys::poll_until(pipe.ends[0], POLLIN, 0) == 0;
+        const std::int64_t until = sys::monotonic_now() + 20 * millisecond;
+        int looks = 0;
+        for (short seen; (seen = sys::poll_until(pipe.ends[0], POLLIN, until)) != 0; ++looks) {
+            holds = holds && seen == (POLLIN | POLLNVAL);
+        }
+        return holds && looks > 0 && sys::monotonic_now() >= until &&
+               sys::poll_until(pipe.ends[0], POLLIN, sys::end_of_time) == (POLLIN | POLLNVAL);
+    });
+    BOOST_TEST(fine);
+}

@@ -7,6 +7,7 @@
 #include "support/child.hpp"
 #include "support/errors.hpp"
 #include "support/machine.hpp"
+#include "support/users.hpp"
 
 namespace {
 
@@ -63,4 +64,30 @@ BOOST_AUTO_TEST_CASE(the_highest_priority_is_the_last_that_the_kernel_takes) {
     const auto queue = sys::try_create_posix_queue(name.text, 0600, 3, 1);
     BOOST_TEST(::mq_send(queue.get(), "x", 1, sys::highest_posix_priority()) == 0);
     BOOST_TEST(::mq_send(queue.get(), "x", 1, sys::highest_posix_priority() + 1) == -1);
+}
+
+BOOST_AUTO_TEST_CASE(what_the_limits_forbid_is_known_without_a_try) {
+    const auto most = sys::kernel_limit(sys::posix_most_messages);
+    const auto largest = sys::kernel_limit(sys::posix_largest_message);
+    BOOST_TEST(sys::why_no_posix_queue(1, 1) == 0);
+    BOOST_TEST(sys::why_no_posix_queue(0, 1) == EINVAL);
+    BOOST_TEST(sys::why_no_posix_queue(1, 0) == EINVAL);
+    BOOST_TEST(sys::why_no_posix_queue(65'537, 1) == EINVAL);
+    BOOST_TEST(sys::why_no_posix_queue(1, 16'777'217) == EINVAL);
+    // Whatever this user may do, the kernel is of the same opinion.
+    const auto agrees = [&](std::size_t messages, std::size_t size) {
+        const Name name;
+        const int error = sys::try_create_posix_queue(name.text, 0600, messages, size) ? 0 : errno;
+        return error == sys::why_no_posix_queue(messages, size);
+    };
+    const auto agrees_beyond_the_limits = [&] {
+        return agrees(most, 8) && agrees(most + 1, 8) && agrees(1, largest) && agrees(1, largest + 1);
+    };
+    BOOST_TEST(agrees_beyond_the_limits());
+    BOOST_TEST(support::in_child([&] { return support::drop_privileges() && agrees_beyond_the_limits(); }));
+    BOOST_TEST(support::in_child([&] {
+        const ::rlimit few{100, 100};
+        ::setrlimit(RLIMIT_MSGQUEUE, &few);
+        return sys::why_no_posix_queue(1, 101) == EMFILE && agrees(1, 101);
+    }));
 }

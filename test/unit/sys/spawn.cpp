@@ -126,3 +126,19 @@ BOOST_AUTO_TEST_CASE(the_exit_status_is_that_of_waitpid) {
     BOOST_TEST(WTERMSIG(killed) == SIGTERM);
     BOOST_TEST(refusal_of([] { return sys::wait_for_exit(::getpid()); }).is(std::errc::no_child_process));
 }
+
+BOOST_AUTO_TEST_CASE(a_child_is_signalled_and_waited_for_by_its_descriptor) {
+    const ::pid_t pid = sys::spawn({"sleep", "1000"}, environment, {});
+    const sys::FileDescriptor descriptor{static_cast<int>(::syscall(SYS_pidfd_open, pid, 0U))};
+    BOOST_TEST_REQUIRE(!!descriptor);
+    BOOST_TEST(sys::wait_for_exit_of(descriptor.get(), WNOHANG).si_pid == 0);
+    BOOST_TEST(sys::try_send_signal(descriptor.get(), SIGTERM));
+    BOOST_TEST(sys::wait_for_exit_of(descriptor.get(), WNOWAIT).si_pid == pid);
+    const auto end = sys::wait_for_exit_of(descriptor.get(), 0);
+    BOOST_TEST(end.si_code == CLD_KILLED);
+    BOOST_TEST(end.si_status == SIGTERM);
+    BOOST_TEST(!sys::try_send_signal(descriptor.get(), SIGTERM));
+    BOOST_TEST(errno == ESRCH);
+    BOOST_TEST(
+        refusal_of([&] { return sys::wait_for_exit_of(descriptor.get(), 0).si_pid; }).is(std::errc::no_child_process));
+}

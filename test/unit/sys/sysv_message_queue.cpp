@@ -65,3 +65,10 @@ BOOST_AUTO_TEST_CASE(a_message_beyond_the_limit_is_refused_with_the_limit) {
     BOOST_TEST(refusal.says("msgsnd of messages of " + std::to_string(limit + 1) +
                             " bytes (/proc/sys/kernel/msgmax is " + std::to_string(limit) + ") \"a\": "));
 }
+
+BOOST_AUTO_TEST_CASE(a_queue_without_room_for_one_message_is_refused_with_the_limit) {
+    const auto refusal = refusal_of([] { sys::refuse_sysv_queue_without_room(10, 16, "a"); });
+    BOOST_TEST(refusal.is(std::errc::message_size));
+    BOOST_TEST(refusal.says("a queue of 10 bytes has no room for a message of 16 (/proc/sys/kernel/msgmnb is " +
+                            std::to_string(sys::kernel_limit(sys::sysv_most_bytes)) + ") \"a\": "));
+}
