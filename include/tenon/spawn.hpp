@@ -15,6 +15,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -155,6 +156,13 @@ template <class... Endpoints>
         }
     };
     (add(gifts), ...);
+    [[maybe_unused]] const auto let_go =
+        []<class Endpoint>(Gift<Endpoint>& gift) {  // the program may be quicker than our close
+            if constexpr (!std::is_lvalue_reference_v<Endpoint> && requires { gift.endpoint.give_up_claim(); }) {
+                gift.endpoint.give_up_claim();
+            }
+        };
+    (let_go(gifts), ...);
     const ::pid_t pid = sys::spawn(command, environment, given);
     try {
         return ChildProcess{pid};

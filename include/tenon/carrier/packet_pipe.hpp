@@ -179,6 +179,9 @@ public:
         return claim_.take(descriptor_.get(), writes_ ? Claim::Side::sending : Claim::Side::receiving);
     }
 
+    /// The next process that uses the end may claim it.
+    void give_up_claim() noexcept { claim_ = Claim{}; }
+
     /// One row of packets, by one thread of one process.
     class Row {
     public:
@@ -269,6 +272,8 @@ public:
 
     /// Closes this end; the receivers see the end of the stream once every sender has.
     void close() noexcept { end_.close(); }
+    /// For large messages: another process may be the sender now.
+    void give_up_claim() noexcept { end_.give_up_claim(); }
 
 protected:
     [[nodiscard]] PipeEnd& end() noexcept { return end_; }
@@ -447,6 +452,8 @@ public:
 
     /// Closes this end; when every receiver has, a sender gets EPIPE.
     void close() noexcept { end_.close(); }
+    /// For large messages: another process may be the receiver now.
+    void give_up_claim() noexcept { end_.give_up_claim(); }
 
 protected:
     [[nodiscard]] PipeEnd& end() noexcept { return end_; }

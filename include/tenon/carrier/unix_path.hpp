@@ -5,9 +5,9 @@
 ///
 ///     1  bind(2) refuses a path that exists
 ///     2  a socket there is asked with connect(2) from a datagram socket, of which its owner, if there is one, sees nothing:
-///        ECONNREFUSED says that nobody has it open
-///     3  only who holds flock(2) of the file PATH.lock, and has asked again, unlinks it: so nobody unlinks a fresh one, which
-///        can be at the path only after the dead one was unlinked
+///        ECONNREFUSED says that nobody has it open; or that its owner is in the middle of bind(2), where the file can be seen
+///        before the kernel knows whose it is
+///     3  so whoever binds, or has asked again and unlinks, does it while holding flock(2) of the file PATH.lock
 ///     4  PATH.lock, which no other user may open and so none can keep locked, goes with its holder; whoever waited for the
 ///        lock of a file that is no longer there begins anew
 
@@ -20,7 +20,9 @@
 
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <string>
+#include <system_error>
 #include <utility>
 
 #include "../memory/address.hpp"
@@ -52,19 +54,23 @@ public:
         const std::string path = from_anywhere(address.text());
         // The file gets the socket's mode less the umask: never more than is wanted, and the rest below.
         sys::checked(::fchmod(socket, mode.bits & 0777), "fchmod", address.text());
-        while (::bind(socket, native.get(), native.size) == -1) {
-            if (errno != EADDRINUSE) {
-                sys::throw_error(errno, "bind", address.text());
+        for (bool is_bound = false; !is_bound;) {
+            const bool found_dead = is_dead(native, address.text());
+            std::optional<Claim> claim;
+            try {
+                claim.emplace(address.text());
+            } catch (const std::system_error& refused) {
+                // Where we cannot have it, nobody who would unlink ours has it: but for one who keeps it locked.
+                if (found_dead || refused.code() == std::errc::address_in_use) {
+                    throw;
+                }
             }
-            if (!is_dead(native, address.text())) {
-                continue;  // gone meanwhile
-            }
-            const Claim claim{address.text()};
-            if (is_dead(native, address.text())) {
+            if (claim && is_dead(native, address.text())) {
                 sys::checked(::unlink(address.text().c_str()), "unlink", address.text());
             }
-            if (::bind(socket, native.get(), native.size) == 0) {
-                break;
+            is_bound = ::bind(socket, native.get(), native.size) == 0;
+            if (!is_bound && errno != EADDRINUSE) {
+                sys::throw_error(errno, "bind", address.text());
             }
         }
         made.settle(path, mode);
@@ -99,7 +105,7 @@ public:
     }
 
 private:
-    /// The right to unlink a dead socket. Killed, its holder leaves an empty PATH.lock to the next.
+    /// The right to change what is at the path. Killed, its holder leaves an empty PATH.lock to the next.
     class Claim {
     public:
         explicit Claim(const std::string& path) : path_{path + ".lock"} {
@@ -122,9 +128,8 @@ private:
                 }
                 const std::int64_t now = sys::monotonic_now();
                 if (now >= until) {
-                    sys::throw_error(
-                        EADDRINUSE,
-                        "bind: a dead server left its socket there, and another process keeps this locked:", path_);
+                    sys::throw_error(EADDRINUSE,
+                                     "bind: another server begins or ends there, and keeps this locked:", path_);
                 }
                 sys::sleep_until(now + 1'000'000);
             }

@@ -183,11 +183,11 @@ BOOST_AUTO_TEST_CASE(who_replaces_a_dead_socket_waits_for_who_does_so_and_not_fo
     const std::string path = directory / "socket";
     auto lock = sys::open((path + ".lock").c_str(), O_RDWR | O_CREAT, 0600);
     BOOST_REQUIRE(::flock(lock.get(), LOCK_EX) == 0);
-    { const Server fresh{path}; }  // a new one asks for no lock
+    BOOST_TEST(refusal_of([&] { return Server{path}, 0; }).is(std::errc::address_in_use));  // of a new one too
     { const auto dead = raw_listener(path); }
     const auto refusal = refusal_of([&] { return Server{path}, 0; });
     BOOST_TEST(refusal.is(std::errc::address_in_use));
-    BOOST_TEST(refusal.says("another process keeps this locked: \"" + path + ".lock\""));
+    BOOST_TEST(refusal.says("another server begins or ends there, and keeps this locked: \"" + path + ".lock\""));
     BOOST_TEST(is_there(path));
     BOOST_TEST(is_there(path + ".lock"));
     lock.reset();  // the next one takes what the killed leave, and tidies up
@@ -253,6 +253,15 @@ BOOST_AUTO_TEST_CASE(what_is_at_the_place_of_the_lock_and_is_none_is_left_alone)
         BOOST_TEST(is_refused(std::errc::file_exists));
     }
     const Server sut{path};
+}
+
+BOOST_AUTO_TEST_CASE(a_free_path_is_taken_whatever_stands_in_the_place_of_the_lock) {
+    const Directory directory;
+    const std::string path = directory / "socket";
+    std::ofstream{path + ".lock"} << "precious";
+    const Server sut{path};
+    support::raw_connection(path);
+    BOOST_TEST(is_there(path + ".lock"));
 }
 
 BOOST_AUTO_TEST_CASE(what_was_made_is_removed_from_wherever_its_maker_went) {
