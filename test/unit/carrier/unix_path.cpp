@@ -13,6 +13,7 @@
 #include "support/errors.hpp"
 #include "support/machine.hpp"
 #include "support/place.hpp"
+#include "support/shared.hpp"
 #include "support/sockets.hpp"
 #include "support/users.hpp"
 
@@ -294,6 +295,8 @@ BOOST_AUTO_TEST_CASE(of_many_servers_that_find_a_dead_one_exactly_one_takes_its_
             const auto dead = raw_listener(path);
         }
         auto ends = sys::create_unix_socket_pair(SOCK_STREAM);
+        const support::Shared<int> decided{1};
+        constexpr int competitors = 4;
         const auto compete = [&] {
             ends.right.reset();
             char go;
@@ -303,17 +306,20 @@ BOOST_AUTO_TEST_CASE(of_many_servers_that_find_a_dead_one_exactly_one_takes_its_
                 // Whoever won is the one that the path leads to, for as long as it lives.
                 const auto client = support::raw_connection(path);
                 const bool mine = static_cast<bool>(sys::try_accept(sut.socket.get()));
-                ::usleep(20'000);
+                for (++decided[0]; decided[0] < competitors;) {
+                    ::usleep(100);
+                }
                 support::raw_connection(path);
                 static_cast<void>(new Server{std::move(sut)});  // dies without tidying up
                 ::_exit(mine ? 10 : 12);
             } catch (const std::system_error& error) {
+                ++decided[0];
                 ::_exit(error.code() == std::errc::address_in_use ? 11 : 13);
             }
             return false;
         };
         std::vector<::pid_t> servers;
-        for (int i = 0; i < 4; ++i) {
+        for (int i = 0; i < competitors; ++i) {
             const ::pid_t pid = ::fork();
             if (pid == 0) {
                 compete();
