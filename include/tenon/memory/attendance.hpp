@@ -85,6 +85,12 @@ struct ParticipantTable {
         entry.start_time.store(who.start_time, std::memory_order_relaxed);
         entry.namespaces.store(who.namespaces, std::memory_order_relaxed);
     }
+    /// Whether somebody has sat there whose affairs were not settled since.
+    [[nodiscard]] bool was_taken(std::uint32_t seat) const noexcept {
+        return entries[seat].pid.load(std::memory_order_relaxed) != 0;
+    }
+    /// Nothing is left of who sat there. Under the seat's estate.
+    void clear(std::uint32_t seat) const noexcept { enter(seat, {}); }
 };
 
 /// A byte that is held through a description of its own. Given back by unlocking it, not by closing alone: a child that
@@ -187,21 +193,25 @@ public:
         generation_.store(fork_generation(), std::memory_order_release);
     }
 
-    /// The caller's seat. In a forked child, which is a participant of its own, the first call takes a new seat.
+    /// The caller's seat. In a forked child, which is a participant of its own, and for who attended as a reader so far, the
+    /// first call takes a new seat.
     template <class Settle>
     std::uint32_t seat(const ParticipantTable& table, Settle settle) {
-        if (generation_.load(std::memory_order_acquire) != fork_generation()) [[unlikely]] {
+        if (generation_.load(std::memory_order_acquire) != fork_generation() || seat_ == no_seat) [[unlikely]] {
             join_again(table, settle);
         }
         return seat_;
     }
+
+    /// The seat, for whom seat_is_ours(). Of a forked child it is the parent's until seat() was called.
+    [[nodiscard]] std::uint32_t own_seat() const noexcept { return seat_; }
 
     /// The fork_generation() of the process that took the seat.
     [[nodiscard]] std::uint64_t generation() const noexcept { return generation_.load(std::memory_order_relaxed); }
 
     /// Whether the seat is held by this process, and not by the parent that it was forked from.
     [[nodiscard]] bool seat_is_ours() const {
-        return seat_ != no_seat && generation_.load(std::memory_order_acquire) == fork_generation();
+        return generation_.load(std::memory_order_acquire) == fork_generation() && seat_ != no_seat;
     }
 
     /// Whether the holder of another seat is certainly dead. About 0.3 microseconds while it lives.
@@ -306,7 +316,7 @@ private:
             std::atomic<std::uint64_t>& lock;
             ~Unlock() { lock.store(0, std::memory_order_release); }
         } unlock{joining_};
-        if (generation_.load(std::memory_order_acquire) == now) {
+        if (generation_.load(std::memory_order_acquire) == now && seat_ != no_seat) {
             return;  // another thread did it
         }
         sys::FileDescriptor fresh = sys::reopen(file_.get(), O_RDWR);

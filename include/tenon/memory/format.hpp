@@ -26,6 +26,10 @@ enum class Kind : std::uint32_t {
     semaphore = 2,
     signal_semaphore = 3,
     robust_lock = 4,
+    queue_one_to_one = 5,
+    queue = 6,
+    topic = 7,
+    envelope_queue = 8,
 };
 
 constexpr const char* name_of(Kind kind) noexcept {
@@ -34,6 +38,10 @@ constexpr const char* name_of(Kind kind) noexcept {
         case Kind::semaphore: return "Semaphore";
         case Kind::signal_semaphore: return "SignalSemaphore";
         case Kind::robust_lock: return "RobustLock";
+        case Kind::queue_one_to_one: return "TypedQueue, one to one";
+        case Kind::queue: return "TypedQueue";
+        case Kind::topic: return "TypedTopic";
+        case Kind::envelope_queue: return "TypedQueue of envelopes";
     }
     return "an unknown kind";
 }

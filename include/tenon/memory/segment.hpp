@@ -47,6 +47,7 @@ struct SegmentSpec {
     std::size_t object_alignment;       // at most 4096
     std::size_t size_per_capacity = 0;  // what each one more adds to object_size
     std::uint32_t participants = default_participants;
+    bool openers_take_seats = true;  // false: only who asks for its seat(); the others are any number
 
     static constexpr std::uint32_t any_capacity = UINT32_MAX;
 };
@@ -176,7 +177,7 @@ public:
         found.map_file(file.get(), status, writable);
         found.check(spec, static_cast<std::size_t>(status.st_size));
         found.attendance_ = Attendance{sys::reopen(file.get(), found.writable_ ? O_RDWR : O_RDONLY)};
-        found.join(settle);
+        found.join(spec, settle);
         found.memory_ = std::move(file);
         return found;
     }
@@ -206,10 +207,33 @@ public:
                participants_.identity(seat) == sys::this_process();
     }
 
-    /// The caller's seat; a forked child takes its own at the first call.
+    /// The caller's seat; a forked child, or who opened without taking one, takes its own at the first call.
     template <class Settle>
     [[nodiscard]] std::uint32_t seat(Settle settle) {
         return attendance_.seat(participants_, [&](std::uint32_t taken) { settle(object(), capacity_, taken); });
+    }
+
+    /// Settles the affairs of all who are dead or have left. For those who find that nothing goes on: a lock query for each
+    /// one who lives. Where there is no descriptor to spare it is put off.
+    /// Returns  whether there was anybody.
+    template <class Settle>
+    bool settle_dead(Settle settle) const noexcept {
+        bool any = false;
+        for (std::uint32_t seat = 0; seat < participants_.count; ++seat) {
+            if (!participants_.was_taken(seat) || !is_dead(seat)) {
+                continue;
+            }
+            try {
+                if (const Estate estate = administer(seat)) {
+                    settle(object(), capacity_, seat);
+                    participants_.clear(seat);
+                    any = true;
+                }
+            } catch (const std::system_error&) {
+                break;
+            }
+        }
+        return any;
     }
 
     /// Whether the last user who counts has taken the name away while this one, who does not count, still reads.
@@ -420,7 +444,7 @@ private:
             found.check(spec, static_cast<std::size_t>(status.st_size));
             const Gate gate = found.gate_of(file.get(), approach.until);
             found.attendance_ = Attendance{sys::reopen(file.get(), found.writable_ ? O_RDWR : O_RDONLY)};
-            found.join(settle);
+            found.join(spec, settle);
             if (sys::status(found.attendance_.descriptor(), address.text()).st_nlink != 0) {
                 found.named_ = true;
                 found.memory_ = std::move(file);
@@ -457,7 +481,7 @@ private:
         }
         found.check(spec, status.shm_segsz);
         found.attendance_ = Attendance{sys::reopen(companion, writable ? O_RDWR : O_RDONLY)};
-        found.join(settle);
+        found.join(spec, settle);
         found.named_ = true;
         return found;
     }
@@ -578,10 +602,10 @@ private:
     }
 
     template <class Settle>
-    void join(Settle settle) {
-        if (writable_) {
+    void join(const SegmentSpec& spec, Settle settle) {
+        if (writable_ && spec.openers_take_seats) {
             attendance_.take_seat(participants_, [&](std::uint32_t seat) { settle(object(), capacity_, seat); });
-        } else if (reopen_to_write(attendance_.descriptor())) {
+        } else if (writable_ || reopen_to_write(attendance_.descriptor())) {
             attendance_.attend_as_reader();  // it could bury the object, so it counts as a user
         }
     }

@@ -8,6 +8,7 @@
 
 #include "../sys/clock.hpp"
 #include "../sys/futex.hpp"
+#include "../sys/membarrier.hpp"
 #include "../sys/processor.hpp"
 
 namespace tenon::sync {
@@ -19,7 +20,15 @@ struct Hardware {
 
     static void fence(std::memory_order order) noexcept { std::atomic_thread_fence(order); }
 
+    /// A fence for others too: theirs can be left out between a store and a load if they have joined. See membarrier.hpp.
+    static bool join_heavy_fences() noexcept { return sys::register_for_barriers(); }
+    static bool heavy_fence() noexcept { return sys::barrier_everywhere(); }
+
     static void pause() noexcept { sys::pause(); }
+    static void will_read(const void* address) noexcept { sys::will_read(address); }
+    static void will_write(const void* address) noexcept { sys::will_write(address); }
+    static void yield() noexcept { sys::yield(); }
+    static std::uint32_t processor() noexcept { return sys::current_processor(); }
 
     /// Sleeps while `word` holds `expected`, until woken or until `until` (sys::monotonic_now); may return early.
     static void sleep(const std::uint32_t* word, std::uint32_t expected, std::uint32_t mask,

@@ -56,6 +56,12 @@ public:
     /// The latest version that was committed.
     [[nodiscard]] Version version() const noexcept { return word_.load(std::memory_order_acquire) >> version_shift; }
 
+    /// The seat of whoever has it at this moment; `nobody` while it is free.
+    [[nodiscard]] std::uint32_t owner() const noexcept {
+        return static_cast<std::uint32_t>(word_.load(std::memory_order_relaxed) & owner_mask) - 1;
+    }
+    static constexpr std::uint32_t nobody = UINT32_MAX;
+
     [[nodiscard]] bool is_owned_by(std::uint32_t seat) const noexcept {
         return (word_.load(std::memory_order_relaxed) & owner_mask) == seat + 1;
     }

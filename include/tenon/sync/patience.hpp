@@ -10,6 +10,7 @@ namespace tenon::sync {
 
 class Patience {
 public:
+    static constexpr std::int64_t shortest = 1'000'000;
     static constexpr std::int64_t usual = 20'000'000;
 
     /// `longest`: between two looks, in nanoseconds.
@@ -17,7 +18,6 @@ public:
 
     /// When to wake up for the next look: never later than `deadline` (both sys::monotonic_now).
     [[nodiscard]] std::int64_t next_look(std::int64_t now, std::int64_t deadline) const noexcept {
-        constexpr std::int64_t shortest = 1'000'000;
         const std::int64_t quarter = (now - start_) / 4;
         const std::int64_t slice = quarter < shortest ? shortest : quarter > longest_ ? longest_ : quarter;
         return deadline - now < slice ? deadline : now + slice;

@@ -47,6 +47,17 @@ private:
     std::size_t size_ = 0;
 };
 
+/// Private memory, zeroed, that a forked child finds zeroed again: madvise(2), MADV_WIPEONFORK.
+inline Mapping map_wiped_on_fork(std::size_t size) {
+    void* const address = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (address == MAP_FAILED) {
+        throw_error(errno, "mmap");
+    }
+    Mapping mapping{address, size};
+    checked(::madvise(address, size, MADV_WIPEONFORK), "madvise(MADV_WIPEONFORK)");
+    return mapping;
+}
+
 /// Maps the first `size` bytes of the file, shared. `name` is for the error's text.
 inline Mapping map_shared(int descriptor, std::size_t size, Protection protection, std::string_view name = {}) {
     void* const address = ::mmap(nullptr, size, static_cast<int>(protection), MAP_SHARED, descriptor, 0);
