@@ -1,13 +1,26 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
-/// TypedQueue: messages of one type, in their order, over the kernel's queues. A message costs one system call at each end;
-/// nothing waits for anybody but a full or an empty queue. Not for messages beyond the system's limits (8 KiB by default).
+/// TypedQueue: messages of one type, in their order.
 ///
-///     auto orders = tenon::TypedQueue<Order, tenon::over::posix>::create("/orders", tenon::Capacity{10});
+///     tenon::TypedQueue<Order>                       shared memory, any number of senders and receivers
+///     tenon::TypedQueue<Order, tenon::one_to_one>    shared memory, one of each: the fastest road
+///     tenon::TypedQueue<tenon::Envelope<Head, T>>    shared memory, a header and any number of elements in each message
+///     tenon::TypedQueue<Order, tenon::over::sysv>    the kernel's System V queue, by which receivers select
+///     tenon::TypedQueue<Order, tenon::over::posix>   the kernel's POSIX queue, with priorities
+///
+///     auto orders = tenon::TypedQueue<Order>::create("/orders", tenon::Capacity{1024});
 ///     orders.send(order);                                   // sleeps while full
 ///     if (!orders.try_send(order)) ++dropped;               // full is a value, not an error
 ///     if (auto order = orders.try_receive_for(5ms)) handle(*order);
+///
+///     auto slot = orders.loan();                            // write the message where it will be read
+///     slot->price = 7;
+///     slot.send();
+///     if (auto order = orders.try_borrow()) use(order->price);
 
+#include "carrier/envelope_queue.hpp"
+#include "carrier/many_to_many_queue.hpp"
+#include "carrier/one_to_one_queue.hpp"
 #include "carrier/over.hpp"
 #include "carrier/posix_queue.hpp"
 #include "carrier/sysv_queue.hpp"

@@ -57,7 +57,8 @@ inline std::optional<std::size_t> wait_any(std::span<const carrier::Waitable> en
 /// Returns  its place among the arguments, the first of several; nothing when the deadline came first. Of a listener take
 ///          try_accept() then: who came may have gone, or be no client, and accept() would wait for the next.
 /// Throws   std::system_error: EBADF for an endpoint that is not open.
-/// Source   ppoll(2). System V queues have no descriptor: with one of them it looks every millisecond at the latest.
+/// Source   ppoll(2). System V queues and shared memory have nothing to poll: with one of them it looks every millisecond at the
+///          latest.
 template <carrier::HasWaitable... Endpoints>
     requires(sizeof...(Endpoints) > 0)
 [[nodiscard]] std::optional<std::size_t> wait_any(Deadline deadline, const Endpoints&... endpoints) {
