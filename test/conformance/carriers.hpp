@@ -5,6 +5,7 @@
 
 #include <array>
 #include <boost/mpl/list.hpp>
+#include <boost/mpl/push_front.hpp>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -19,12 +20,14 @@
 #include "support/errors.hpp"
 #include "support/machine.hpp"
 #include "support/messages.hpp"
+#include "support/shared.hpp"
 #include "tenon/carrier/outcome.hpp"
 #include "tenon/carrier/verbs.hpp"
 #include "tenon/typed_fifo.hpp"
 #include "tenon/typed_pipe.hpp"
 #include "tenon/typed_queue.hpp"
 #include "tenon/typed_socket.hpp"
+#include "tenon/typed_topic.hpp"
 
 namespace conformance {
 
@@ -77,6 +80,7 @@ namespace conformance {
 //     Meeting<Msg>         the same for two processes, made by their parent: one calls sender(), the other receiver(); the
 //                          ends that it does not want are closed there
 //     is_shared            whether several processes may share an end, and each message goes to one of them
+//     has_roles            whether an end is one process's, from its first use until it is closed or dead
 //     has_name             whether Meeting::sender() finds the other end by a name, so that nothing is inherited
 //     tells_of_peers       whether it is told that every peer has gone
 //     unread               what a sender hears of receivers that left messages unread
@@ -132,6 +136,7 @@ inline std::string unique_path() { return "/dev/shm" + support::unique_name(); }
 /// What packets in a pipe are to those who use them, whether it has a name or not.
 struct Packets {
     static constexpr bool is_shared = true;
+    static constexpr bool has_roles = false;
     static constexpr bool tells_of_peers = true;
     static constexpr Outcome unread = Outcome::closed;
     static constexpr Outcome death = Outcome::closed;
@@ -186,10 +191,11 @@ struct Fifo : Packets {
     };
 };
 
-/// The kernel's queues: nobody is told of others, and whoever comes later goes on.
+/// Nobody is told of others, and whoever comes later goes on.
 template <class How>
 struct Queue {
     static constexpr bool is_shared = true;
+    static constexpr bool has_roles = false;
     static constexpr bool has_name = true;
     static constexpr bool tells_of_peers = false;
     static constexpr bool sender_can_wait = false;  // waitable() is the receiver's question
@@ -219,9 +225,12 @@ struct SysvQueue : Queue<tenon::over::sysv> {
     };
 };
 
-struct PosixQueue : Queue<tenon::over::posix> {
-    static constexpr std::array limits{Limit{"/proc/sys/fs/mqueue/msgsize_max", 8'192, 8'192, "msgsize_max"}};
-    static constexpr tenon::Capacity messages{8};  // fs.mqueue.msg_max is 10
+/// Those that are found by a name, and made for so many messages.
+template <class How, std::uint32_t count>
+struct NamedQueue : Queue<How> {
+    static constexpr tenon::Capacity messages{count};
+    template <class Msg>
+    using Handle = typename Queue<How>::template Handle<Msg>;
 
     template <class Msg>
     static Line<Handle<Msg>, Handle<Msg>> connect() {
@@ -241,6 +250,33 @@ struct PosixQueue : Queue<tenon::over::posix> {
     };
 };
 
+struct PosixQueue : NamedQueue<tenon::over::posix, 8> {  // fs.mqueue.msg_max is 10
+    static constexpr std::array limits{Limit{"/proc/sys/fs/mqueue/msgsize_max", 8'192, 8'192, "msgsize_max"}};
+};
+
+/// The queues in shared memory, which take what there is memory for.
+template <class How>
+struct SharedQueue : NamedQueue<How, 24> {
+    static constexpr std::array<Limit, 0> limits{};
+    using LargeMessage = Large;
+};
+
+struct SharedManyToMany : SharedQueue<tenon::many_to_many> {};
+struct SharedOneToOne : SharedQueue<tenon::one_to_one> {
+    static constexpr bool is_shared = false;
+    static constexpr bool has_roles = true;
+};
+
+/// Never full, so a carrier for those cases alone that do not ask for it: EveryCarrier.
+struct SharedTopic {
+    template <class Msg>
+    static Line<tenon::TypedTopic<Msg>, tenon::TypedTopic<Msg>> connect() {
+        const std::string name = support::unique_name();
+        auto receiver = tenon::TypedTopic<Msg>::create(name, tenon::Capacity{64});
+        return {tenon::TypedTopic<Msg>::open(name), std::move(receiver)};
+    }
+};
+
 /// What a socket's peer could say, if it did.
 struct Reply {
     std::uint16_t code = 0;
@@ -249,6 +285,7 @@ struct Reply {
 template <class Over>
 struct Socket {
     static constexpr bool is_shared = false;
+    static constexpr bool has_roles = false;
     static constexpr bool tells_of_peers = true;
     static constexpr Outcome unread = Outcome::reset;
     static constexpr bool sender_can_wait = false;  // waitable() is the receiver's question
@@ -332,14 +369,18 @@ struct Stream : ConnectedSockets<tenon::over::stream> {};
 
 // ---- The lists ----
 
-using AllCarriers = boost::mpl::list<Pipe, Fifo, SysvQueue, PosixQueue, SeqpacketPair, StreamPair, Seqpacket, Stream>;
+using AllCarriers = boost::mpl::list<Pipe, Fifo, SysvQueue, PosixQueue, SharedManyToMany, SharedOneToOne, SeqpacketPair,
+                                     StreamPair, Seqpacket, Stream>;
 /// Of which several processes may share an end.
-using SharedCarriers = boost::mpl::list<Pipe, Fifo, SysvQueue, PosixQueue>;
-using NamedCarriers = boost::mpl::list<Fifo, SysvQueue, PosixQueue, Seqpacket, Stream>;
+using EveryCarrier = boost::mpl::push_front<AllCarriers, SharedTopic>::type;
+using SharedCarriers = boost::mpl::list<Pipe, Fifo, SysvQueue, PosixQueue, SharedManyToMany>;
+using NamedCarriers =
+    boost::mpl::list<Fifo, SysvQueue, PosixQueue, SharedManyToMany, SharedOneToOne, Seqpacket, Stream>;
 /// That are told when every peer has gone.
 using TellingCarriers = boost::mpl::list<Pipe, Fifo, SeqpacketPair, StreamPair, Seqpacket, Stream>;
 /// For messages beyond the 8 KiB of the kernel's queues.
-using LargeCarriers = boost::mpl::list<Pipe, Fifo, SeqpacketPair, StreamPair, Seqpacket, Stream>;
+using LargeCarriers =
+    boost::mpl::list<Pipe, Fifo, SharedManyToMany, SharedOneToOne, SeqpacketPair, StreamPair, Seqpacket, Stream>;
 
 // ---- What the suites share ----
 

@@ -120,7 +120,7 @@ void batches_are_whole_and_in_order() {
 
 }  // namespace
 
-BOOST_AUTO_TEST_CASE_TEMPLATE(messages_of_any_size_cross_whole, Carrier, AllCarriers) {
+BOOST_AUTO_TEST_CASE_TEMPLATE(messages_of_any_size_cross_whole, Carrier, EveryCarrier) {
     BOOST_TEST((crosses_whole<Sized<1>, Carrier>()));
     BOOST_TEST((crosses_whole<Sized<5>, Carrier>()));
     BOOST_TEST((crosses_whole<Sized<24>, Carrier>()));
@@ -149,7 +149,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(the_largest_message_crosses_and_one_byte_more_is_r
     }
 }
 
-BOOST_AUTO_TEST_CASE_TEMPLATE(a_message_that_cannot_be_made_of_nothing_crosses, Carrier, AllCarriers) {
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_message_that_cannot_be_made_of_nothing_crosses, Carrier, EveryCarrier) {
     auto line = Carrier::template connect<Money>();
     const auto same = [](const Money& left, const Money& right) { return left.cents() == right.cents(); };
     BOOST_TEST(every_verb_carries<Money>(line.sender, line.receiver, Money{-314}, same));
@@ -163,7 +163,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_message_that_cannot_be_made_of_nothing_crosses, 
     BOOST_TEST(received[3].cents() == 0);
 }
 
-BOOST_AUTO_TEST_CASE_TEMPLATE(initialisers_do_not_overwrite_what_was_sent, Carrier, AllCarriers) {
+BOOST_AUTO_TEST_CASE_TEMPLATE(initialisers_do_not_overwrite_what_was_sent, Carrier, EveryCarrier) {
     auto line = Carrier::template connect<Settings>();
     const auto same = [](const Settings& left, const Settings& right) { return left == right; };
     BOOST_TEST(every_verb_carries<Settings>(line.sender, line.receiver, Settings{}, same));

@@ -7,8 +7,10 @@ function, or of a file (```cpp global), and are compiled between the lines of PR
 import pathlib, re, subprocess, sys, tempfile
 
 PRELUDE = '''
+#include <array>
 #include <chrono>
 #include <iostream>
+#include <span>
 #include <unistd.h>
 #include <variant>
 #include <tenon/semaphore_guard.hpp>
@@ -18,6 +20,7 @@ PRELUDE = '''
 #include <tenon/typed_pipe.hpp>
 #include <tenon/typed_queue.hpp>
 #include <tenon/typed_socket.hpp>
+#include <tenon/typed_topic.hpp>
 #include <tenon/wait_any.hpp>
 using namespace std::chrono_literals;
 struct Telemetry { std::uint64_t tick; double position[3]; tenon::FixedString<32> source; };
@@ -25,10 +28,13 @@ struct Order { std::uint64_t id; double price; };
 struct Request { std::uint64_t id; };
 struct Answer { std::uint64_t id; double price; };
 struct Frame { std::uint64_t number; tenon::PassedFd pixels; };
+struct Size { std::uint32_t width; std::uint32_t height; };
 struct Login { tenon::FixedString<16> user; };
 struct Logout { tenon::FixedString<16> user; };
 template <class Msg> void handle(const Msg&) {}
 inline void idle() {}
+inline void draw(std::span<std::byte>) {}
+inline void watch(int) {}
 class Money {
 public:
     std::int64_t cents() const { return cents_; }

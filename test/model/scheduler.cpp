@@ -128,6 +128,46 @@ struct Sleeper {
     void finish() { require(!world().is_stuck(0) || world().anybody_died(), "stuck though nobody died"); }
 };
 
+/// Each fiber stores to its place and looks at the other's. Only one pays for a fence; or a third does, who pairs with each
+/// of them and cannot order them.
+enum class Heavy : std::uint8_t { nobody, one_of_both, third };
+template <Heavy who>
+struct LightStoreBuffering {
+    static constexpr int fibers = who == Heavy::third ? 3 : 2;
+    Place places[2];
+    std::uint32_t seen[2] = {};
+    void run(int me) {
+        if (me < 2) {
+            places[me].word.store(1, relaxed);
+        }
+        if (me == (who == Heavy::one_of_both ? 1 : 2)) {
+            Modelled::heavy_fence();
+        }
+        if (me < 2) {
+            seen[me] = places[1 - me].word.load(relaxed);
+        }
+    }
+    void finish() { require(seen[0] + seen[1] != 0, "both see nothing"); }
+};
+
+/// One dies; whoever is told so looks at what it wrote.
+template <bool orders>
+struct LastWords {
+    static constexpr int fibers = 2;
+    static constexpr unsigned mortals = 1;
+    static constexpr bool kernel_orders = orders;
+    Place place;
+    void run(int me) {
+        if (me == 0) {
+            place.word.store(1, relaxed);
+            place.word.store(2, relaxed);
+        } else if (world().is_dead(0)) {
+            require(place.word.load(relaxed) == world().peek(&place.word), "old words of the dead");
+        }
+    }
+    void finish() {}
+};
+
 constexpr Bounds wide{.preemptions = 8, .stale = 8};
 
 template <class Scenario>
@@ -149,6 +189,21 @@ BOOST_AUTO_TEST_CASE(stores_wait_in_buffers_unless_all_is_seq_cst) {
     allows<StoreBuffering<seq_cst, acquire, false>>();
     forbids<StoreBuffering<seq_cst, seq_cst, false>>();
     forbids<StoreBuffering<relaxed, relaxed, true>>();
+}
+
+BOOST_AUTO_TEST_CASE(a_heavy_fence_stands_for_one_in_each_of_the_others) {
+    allows<LightStoreBuffering<Heavy::nobody>>();
+    forbids<LightStoreBuffering<Heavy::one_of_both>>();
+    allows<LightStoreBuffering<Heavy::third>>();
+    constexpr Mutation dropped{.name = "dropped", .op = Op::heavy_fence};
+    BOOST_CHECK(!explore<LightStoreBuffering<Heavy::one_of_both>>(wide, &dropped).holds());
+}
+
+BOOST_AUTO_TEST_CASE(the_kernels_word_orders_only_where_the_scenario_says_so) {
+    constexpr Bounds mortal{.preemptions = 4, .deaths = 1, .stale = 4};
+    BOOST_CHECK(!explore<LastWords<false>>(mortal).holds());
+    const Report report = explore<LastWords<true>>(mortal);
+    BOOST_CHECK_MESSAGE(report.holds(), report.failure);
 }
 
 BOOST_AUTO_TEST_CASE(a_message_comes_with_its_flag_where_release_meets_acquire) {

@@ -11,8 +11,8 @@
 ///     };
 ///     Report report = explore<TwoTakers>({.preemptions = 2, .deaths = 1});
 ///
-/// What is chosen: who goes on before each atomic operation, sequentially consistent fence, sleep, wake and question to
-/// the kernel; whom a wake-up wakes; which of the stores that it may still see a load returns; whether a weak
+/// What is chosen: who goes on before each atomic operation, sequentially consistent or heavy fence, sleep, wake and
+/// question to the kernel; whom a wake-up wakes; which of the stores that it may still see a load returns; whether a weak
 /// compare-and-swap fails; whether a fiber dies here, taking the others of its seat along, or is stopped until nobody
 /// else gets any further. Each kind has its budget (Bounds); within it the search is exhaustive, or random with a seed.
 ///
@@ -20,11 +20,16 @@
 /// a release hands the view over and an acquire takes it up, with fences and release sequences as C++20 says; SC
 /// operations agree on one order. Loads may therefore return old values wherever C++ lets them. Not modelled: values
 /// that come from the future (load buffering), and stores that enter a place's order before one that was already made.
-/// The kernel's answers (who is dead, whose estate) order nothing here: what needs them to would be found wanting.
+/// The kernel's answers (who is dead, whose estate) order nothing here: what needs them to would be found wanting, unless
+/// the scenario says `kernel_orders = true`: then who is told that somebody is dead sees all that the dead one did,
+/// each administrator of an estate what the last one did, as behind any lock of the kernel, and who is woken all that the
+/// one who woke him did before (memory-barriers.txt: "sleep and wake-up functions").
+/// A heavy fence is a sequentially consistent one in the caller, and one in each fiber, which meets the caller's only: two
+/// others are not ordered by it. A scenario with `barriers = false` has a kernel that refuses them.
 ///
 /// Sleep. Nobody's time runs out while anybody can run. When all sleep, nobody died and nobody is stopped, then a
 /// wake-up was lost: a failure. After a death they look again, as after their slice of patience; who still sleeps
-/// after `most_looks` of them is stuck(), and finish() judges. A deadline that is nearer than any patience may pass at
+/// after `most_looks` of them, or without a deadline, is stuck(), and finish() judges. A deadline that is nearer than any patience may pass at
 /// any moment.
 ///
 /// A spinner that sees no change has no choices until something changes, so waiting in a loop costs the search nothing.
@@ -90,7 +95,7 @@ struct FiberForSanitizer {
 };
 
 inline constexpr int most_fibers = 8;
-inline constexpr int most_places = 24;
+inline constexpr int most_places = 32;
 inline constexpr int most_seats = 16;
 inline constexpr std::size_t arena_size = 2048;
 inline constexpr std::size_t stack_size = 128 * 1024;
@@ -105,14 +110,15 @@ enum class Op : std::uint8_t {
     fetch_or,
     fetch_and,
     fence,
+    heavy_fence,
     sleep,
     wake
 };
 
 inline const char* to_text(Op op) {
-    constexpr const char* names[] = {"load",      "store",    "exchange",  "compare_exchange",
-                                     "fetch_add", "fetch_or", "fetch_and", "fence",
-                                     "sleep",     "wake"};
+    constexpr const char* names[] = {"load",        "store",    "exchange",  "compare_exchange",
+                                     "fetch_add",   "fetch_or", "fetch_and", "fence",
+                                     "heavy_fence", "sleep",    "wake"};
     return names[static_cast<int>(op)];
 }
 
@@ -197,6 +203,11 @@ public:
     [[nodiscard]] bool is_stuck(int fiber) const { return fibers_[fiber].state == State::asleep; }
     [[nodiscard]] bool anybody_died() const { return deaths_ != 0; }
     [[nodiscard]] std::int64_t now() const { return clock_; }
+    [[nodiscard]] bool has_barriers() const { return barriers_; }
+    /// Where the current fiber runs: everybody on a processor of its own, unless the scenario has a processor_of(fiber).
+    [[nodiscard]] std::uint32_t processor() const { return fibers_[current_].processor; }
+    /// What was stored last, for checks: no step, and nobody learns of it.
+    [[nodiscard]] std::uint64_t peek(const void* address) { return at(address).stores.back().value; }
 
     /// Names a place for mutations and traces. Call it in the scenario's constructor.
     void name(const void* address, const char* name) {
@@ -380,18 +391,31 @@ public:
             order = mutation_->to;
         }
         note("fence %s", to_text(order));
+        fence_of(fibers_[current_], order);
+    }
+
+    void heavy_fence() {
+        if (current_ < 0) {
+            return;
+        }
+        step();
+        if (mutation_ != nullptr && mutation_->op == Op::heavy_fence && mutation_->fault == Fault::drop) {
+            return;
+        }
+        note("heavy fence");
         Fiber& self = fibers_[current_];
-        if (order != std::memory_order_release && order != std::memory_order_relaxed) {
-            self.view.join(self.acquirable);
+        fence_of(self, std::memory_order_seq_cst);
+        const View before = agreed_;
+        View after = before;
+        for (int i = 0; i < count_; ++i) {
+            if (i != current_ && fibers_[i].state != State::dead) {
+                agreed_ = before;
+                fence_of(fibers_[i], std::memory_order_seq_cst);
+                after.join(agreed_);
+            }
         }
-        if (order == std::memory_order_seq_cst) {
-            self.view.join(agreed_);
-            agreed_ = self.view;
-        }
-        if (order != std::memory_order_acquire && order != std::memory_order_relaxed) {
-            self.released = self.view;
-        }
-        self.acquirable.join(self.view);
+        agreed_ = after;
+        fence_of(self, std::memory_order_seq_cst);
     }
 
     void pause() {
@@ -462,6 +486,9 @@ public:
             const bool all = static_cast<unsigned>(count - woken) >= found;
             const int chosen = sleepers[all ? 0 : choose(found, 0)];
             fibers_[chosen].state = State::ready;
+            if (kernel_orders_) {
+                fibers_[chosen].view.join(fibers_[current_].view);
+            }
             note("wakes fiber %d", chosen);
             ++woken;
         }
@@ -490,6 +517,9 @@ public:
         step();
         const bool dead = seat < most_seats && !seat_alive_[seat];
         note("is seat %u dead? %s", seat, dead ? "yes" : "no");
+        if (dead && kernel_orders_) {
+            learn(seat_view_[seat]);
+        }
         return dead;
     }
     bool enter_estate(std::uint32_t seat) {
@@ -499,12 +529,16 @@ public:
         note("estate of seat %u %s", seat, granted ? "granted" : "refused");
         if (granted) {
             estate_[seat] = current_;
+            if (kernel_orders_) {
+                learn(seat_view_[seat]);
+            }
         }
         return granted;
     }
     void leave_estate(std::uint32_t seat) {
         step();
         note("leaves the estate of seat %u", seat);
+        seat_view_[seat].join(fibers_[current_].view);
         estate_[seat] = -1;
     }
     /// Under the estate: the fiber's process sits down on the seat of one that is dead.
@@ -580,6 +614,7 @@ private:
         std::uint32_t mask = 0;
         std::uint32_t seat = 0;
         std::uint32_t thread_number = 1;
+        std::uint32_t processor = 0;
         int looks = 0;
         std::int64_t until = 0;
         std::uint64_t last_pause = 0;
@@ -715,6 +750,25 @@ private:
         place.stores.push_back({value, view});
     }
 
+    void fence_of(Fiber& self, std::memory_order order) {
+        if (order != std::memory_order_release && order != std::memory_order_relaxed) {
+            self.view.join(self.acquirable);
+        }
+        if (order == std::memory_order_seq_cst) {
+            self.view.join(agreed_);
+            agreed_ = self.view;
+        }
+        if (order != std::memory_order_acquire && order != std::memory_order_relaxed) {
+            self.released = self.view;
+        }
+        self.acquirable.join(self.view);
+    }
+
+    void learn(const View& view) {
+        fibers_[current_].view.join(view);
+        fibers_[current_].acquirable.join(view);
+    }
+
     // --- mutations ---
 
     [[nodiscard]] bool hit(Op op, const Place& place, std::memory_order order) const {
@@ -751,6 +805,7 @@ private:
         for (int i = 0; i < count_; ++i) {
             if (fibers_[i].seat == seat && fibers_[i].state != State::done) {
                 fibers_[i].state = State::dead;
+                seat_view_[seat].join(fibers_[i].view);
             }
         }
         pick_next();
@@ -781,7 +836,8 @@ private:
             }
             const int most_looks = stopped >= 0 ? 2 : bounds_.most_looks;
             for (int i = 0; i < count_; ++i) {
-                if (fibers_[i].state == State::asleep && fibers_[i].looks < most_looks) {
+                if (fibers_[i].state == State::asleep && fibers_[i].looks < most_looks &&
+                    fibers_[i].until != sys::end_of_time) {
                     candidates[count++] = i;
                 }
             }
@@ -882,7 +938,16 @@ private:
         numbers_.fill(0);
         agreed_ = View{};
         seat_alive_.fill(true);
+        seat_view_.fill(View{});
         estate_.fill(-1);
+        kernel_orders_ = false;
+        barriers_ = true;
+        if constexpr (requires { Scenario::kernel_orders; }) {
+            kernel_orders_ = Scenario::kernel_orders;
+        }
+        if constexpr (requires { Scenario::barriers; }) {
+            barriers_ = Scenario::barriers;
+        }
         count_ = Scenario::fibers;
         if constexpr (requires { Scenario::mortals; }) {
             mortals_ = Scenario::mortals;
@@ -898,6 +963,10 @@ private:
             fiber.view = fiber.acquirable = fiber.released = View{};
             fiber.seat = static_cast<std::uint32_t>(i);
             fiber.thread_number = 1;
+            fiber.processor = static_cast<std::uint32_t>(i);
+            if constexpr (requires { Scenario::processor_of(0); }) {
+                fiber.processor = Scenario::processor_of(i);
+            }
             if constexpr (requires { Scenario::seat_of(0); }) {
                 fiber.seat = Scenario::seat_of(i);
             }
@@ -968,7 +1037,10 @@ private:
     std::array<Place, most_places> places_;
     View agreed_;  // the newest store of each place that the order of SC operations knows
     std::array<bool, most_seats> seat_alive_{};
+    std::array<View, most_seats> seat_view_;  // what its dead, and those who settled their affairs, have known
     std::array<int, most_seats> estate_{};
+    bool kernel_orders_ = false;
+    bool barriers_ = true;
     std::array<Fiber, most_fibers> fibers_;
     ::ucontext_t main_;
     FiberForSanitizer main_known_as_;
@@ -1071,7 +1143,20 @@ struct Modelled {
     };
 
     static void fence(std::memory_order order) noexcept { world().fence(order); }
+    static bool join_heavy_fences() noexcept { return world().has_barriers(); }
+    static bool heavy_fence() noexcept {
+        if (world().has_barriers()) {
+            world().heavy_fence();
+            return true;
+        }
+        world().fence(std::memory_order_seq_cst);
+        return false;
+    }
+    static std::uint32_t processor() noexcept { return world().processor(); }
     static void pause() noexcept { world().pause(); }
+    static void yield() noexcept { world().pause(); }
+    static void will_read(const void* /*address*/) noexcept {}
+    static void will_write(const void* /*address*/) noexcept {}
     static void sleep(const std::uint32_t* word, std::uint32_t expected, std::uint32_t mask,
                       std::int64_t until) noexcept {
         world().sleep(word, expected, mask, until);

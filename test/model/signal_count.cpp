@@ -268,7 +268,8 @@ BOOST_AUTO_TEST_CASE(each_mutation_is_caught) {
                             .place = "count",
                             .to = memory_order_acq_rel},
                            bounds);
-    mutations.expect<Flags<>>({.name = "the number does not change", .op = Op::fetch_add, .place = "event"}, bounds);
+    mutations.expect<Flags<>>({.name = "the number does not change", .op = Op::compare_exchange, .place = "event"},
+                              bounds);
     mutations.expect<Traffic<Genuine, 1, 2, 2, 1>>(
         {.name = "the count changes in two steps", .op = Op::compare_exchange, .fault = Fault::split, .place = "count"},
         bounds);

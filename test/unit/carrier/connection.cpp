@@ -109,7 +109,7 @@ extern "C" int ppoll(::pollfd* descriptors, ::nfds_t count, const ::timespec* ti
         system_call(SYS_ppoll, descriptors, count, timeout == nullptr ? nullptr : &left, nullptr, std::size_t{8}));
 }
 
-void* operator new(std::size_t size) {
+[[gnu::noinline]] void* operator new(std::size_t size) {  // inlined, g++ 12 takes its malloc() for the delete below
     if (allocations_left == 0) {
         throw std::bad_alloc{};
     }
@@ -119,8 +119,8 @@ void* operator new(std::size_t size) {
     }
     throw std::bad_alloc{};
 }
-void operator delete(void* room) noexcept { std::free(room); }
-void operator delete(void* room, std::size_t) noexcept { std::free(room); }
+[[gnu::noinline]] void operator delete(void* room) noexcept { std::free(room); }
+void operator delete(void* room, std::size_t) noexcept { ::operator delete(room); }
 
 namespace {
 
