@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 // A boss and three workers, over the carrier that one word names:
 //
-//     worker_pool-pool pipe|fifo|sysv|posix|socket [BELOW]        counts the primes below a number (1000000)
+//     worker_pool-pool shared|pipe|fifo|sysv|posix|socket [BELOW]        counts the primes below a number (1000000)
 //
-// In C each of the five is a program of its own, for nothing but read() and write() is alike, and whatever was decided about
+// In C each of the six is a program of its own, for nothing but read() and write() is alike, and whatever was decided about
 // full queues, deadlines and dead workers is decided again each time. Here boss and workers are written once (work.hpp), for
 // anything that sends and receives messages; what differs is how the carrier is made (roads.hpp).
 
@@ -44,12 +44,13 @@ int run(std::uint32_t below) {
 int main(int argc, char** argv) try {
     const std::string_view word = argc > 1 ? argv[1] : "";
     const auto below = static_cast<std::uint32_t>(argc > 2 ? std::atol(argv[2]) : 1'000'000);
+    if (word == "shared") return run<Shared>(below);
     if (word == "pipe") return run<Pipe>(below);
     if (word == "fifo") return run<Fifo>(below);
     if (word == "sysv") return run<Sysv>(below);
     if (word == "posix") return run<Posix>(below);
     if (word == "socket") return run<Socket>(below);
-    std::cerr << "usage: " << argv[0] << " pipe|fifo|sysv|posix|socket [BELOW]\n";
+    std::cerr << "usage: " << argv[0] << " shared|pipe|fifo|sysv|posix|socket [BELOW]\n";
     return 2;
 } catch (const std::exception& error) {
     std::cerr << "pool: " << error.what() << '\n';

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
-// The five roads between boss and workers. Each is made before the fork, and says afterwards which ends each side has: where
+// The six roads between boss and workers. Each is made before the fork, and says afterwards which ends each side has: where
 // it sends, and where it receives.
 
 #include <tenon/typed_fifo.hpp>
@@ -31,6 +31,11 @@ struct Queues {
     Results results;
     auto for_boss() { return std::tie(jobs, results); }
     auto for_worker() { return std::tie(results, jobs); }
+};
+using SharedJobs = tenon::TypedQueue<Job>;
+using SharedResults = tenon::TypedQueue<Result>;
+struct Shared : Queues<SharedJobs, SharedResults> {
+    Shared() : Queues{SharedJobs::anonymous(tenon::Capacity{8}), SharedResults::anonymous(tenon::Capacity{8})} {}
 };
 using SysvJobs = tenon::TypedQueue<Job, tenon::over::sysv>;
 using SysvResults = tenon::TypedQueue<Result, tenon::over::sysv>;
