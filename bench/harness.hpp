@@ -239,7 +239,8 @@ struct Options {
     std::string json;
 };
 
-/// Times must not be more, rates must not be less, than `factor` times the best of the others.
+/// Times must not be more, rates must not be less, than `factor` times the best of the others; or, where there are none, than
+/// `factor` itself.
 enum class Direction { at_most, at_least };
 using enum Direction;
 
@@ -342,14 +343,22 @@ public:
     }
     [[nodiscard]] bool measured() const noexcept { return !probes_.empty(); }
 
-    /// By which factor a row stands to the best of the others.
+    /// By which factor a row stands to the best of the others, the median over the rounds: what was measured side by side, in
+    /// the same state of the machine, is compared. Without others, its value.
     [[nodiscard]] double ratio(const Row& row, const Bar& bar) const {
-        double best = summary(*bar.against.front()).middle;
-        for (const Row* const other : bar.against) {
-            const double middle = summary(*other).middle;
-            best = bar.direction == at_most ? std::min(best, middle) : std::max(best, middle);
+        std::vector<double> ratios;
+        for (std::size_t i = 0; i < row.rounds.size(); ++i) {
+            if (!kept(i)) {
+                continue;
+            }
+            double best = bar.against.empty() ? 1 : bar.against.front()->rounds[i];
+            for (const Row* const other : bar.against) {
+                best = bar.direction == at_most ? std::min(best, other->rounds[i]) : std::max(best, other->rounds[i]);
+            }
+            ratios.push_back(row.rounds[i] / best);
         }
-        return summary(row).middle / best;
+        std::sort(ratios.begin(), ratios.end());
+        return (ratios[(ratios.size() - 1) / 2] + ratios[ratios.size() / 2]) / 2;
     }
     [[nodiscard]] bool is_met(const Row& row, const Bar& bar) const {
         return bar.direction == at_most ? ratio(row, bar) <= bar.factor : ratio(row, bar) >= bar.factor;
@@ -393,8 +402,10 @@ private:
     }
     [[nodiscard]] std::string verdict(const Row& row, const Bar& bar) const {
         char text[256];
-        std::snprintf(text, sizeof text, "%.2f of %s, bar %s %.1f: %s", ratio(row, bar),
-                      bar.against.size() == 1 ? bar.against.front()->name.c_str() : "the best hand-written",
+        const std::string others = bar.against.empty()       ? ""
+                                   : bar.against.size() == 1 ? " of " + bar.against.front()->name
+                                                             : " of the best hand-written";
+        std::snprintf(text, sizeof text, "%.2f%s, bar %s %.2f: %s", ratio(row, bar), others.c_str(),
                       bar.direction == at_most ? "<=" : ">=", bar.factor, is_met(row, bar) ? "met" : "MISSED");
         return text;
     }
