@@ -165,15 +165,16 @@ inline bool has_ended_or_is_ending(::pid_t pid) noexcept {
     if (pid <= 0) {
         return false;
     }
-    if (::kill(pid, 0) == -1 && errno == ESRCH) {
+    const auto is_gone = [pid] { return ::kill(pid, 0) == -1 && errno == ESRCH; };
+    if (is_gone()) {
         return true;
     }
     constexpr std::uint64_t exiting = 0x4;  // PF_EXITING of the kernel's sched.h
     const auto number = static_cast<std::uint32_t>(pid);
     const auto own = detail::own_status();
     const auto status = own.readable ? detail::process_status(number) : own;
-    if (!status.readable) {  // perhaps for want of a free descriptor
-        return detail::has_no_memory(number);
+    if (!status.readable) {  // for want of a free descriptor, or waited for meanwhile by its parent
+        return detail::has_no_memory(number) || is_gone();
     }
     return status.state == 'Z' || status.state == 'X' || (status.flags & exiting) != 0;
 }

@@ -2,6 +2,7 @@
 #define BOOST_TEST_MODULE sys_process
 #include "tenon/sys/process.hpp"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
 #include <sys/prctl.h>
@@ -152,6 +153,26 @@ BOOST_AUTO_TEST_CASE(a_peer_whose_descriptors_are_closed_by_its_death_is_already
         BOOST_TEST(sys::has_ended_or_is_ending(pid));
         ::close(ends[0]);
     }
+}
+
+BOOST_AUTO_TEST_CASE(who_has_closed_everything_is_ending_even_while_its_parent_waits_for_it) {
+    int missed = 0;
+    for (int round = 0; round < 300; ++round) {
+        int ends[2];
+        BOOST_TEST_REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
+        const ::pid_t pid = ::fork();
+        if (pid == 0) {
+            ::kill(::getpid(), SIGKILL);
+        }
+        ::close(ends[1]);
+        std::thread parent{[pid] { ::waitpid(pid, nullptr, 0); }};
+        char none;
+        while (::read(ends[0], &none, 1) == -1 && errno == EINTR) {}  // the end: it has closed the other one
+        missed += sys::has_ended_or_is_ending(pid) ? 0 : 1;
+        parent.join();
+        ::close(ends[0]);
+    }
+    BOOST_TEST(missed == 0);
 }
 
 BOOST_AUTO_TEST_CASE(whether_a_peer_is_ending_is_known_without_a_free_descriptor) {
