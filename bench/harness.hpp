@@ -120,23 +120,31 @@ private:
     T* value_;
 };
 
+/// Forks a child that stays on a processor, and dies with this process. Returns  what fork(2) does.
+inline ::pid_t fork_onto(std::size_t processor) {
+    const ::pid_t parent = ::getpid();
+    const ::pid_t child = ::fork();
+    if (child == -1) {
+        give_up("fork");
+    }
+    if (child == 0) {
+        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (::getppid() != parent) {
+            ::_exit(1);
+        }
+        pin(processor);
+    }
+    return child;
+}
+
 /// A process on the second processor that repeats `work()` until this object is destroyed. When the constructor returns
 /// it is at work.
 class Peer {
 public:
     template <class Work>
     explicit Peer(Work&& work) {
-        const ::pid_t parent = ::getpid();
-        child_ = ::fork();
-        if (child_ == -1) {
-            give_up("fork");
-        }
+        child_ = fork_onto(1);
         if (child_ == 0) {
-            ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-            if (::getppid() != parent) {
-                ::_exit(1);
-            }
-            pin(1);
             try {
                 work();
                 board_->turns.store(1, std::memory_order_release);

@@ -55,17 +55,8 @@ class Helper {
 public:
     template <class Work>
     Helper(std::size_t processor, Work work) {
-        const ::pid_t parent = ::getpid();
-        child_ = ::fork();
-        if (child_ == -1) {
-            give_up("fork");
-        }
+        child_ = fork_onto(processor);
         if (child_ == 0) {
-            ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-            if (::getppid() != parent) {
-                ::_exit(1);
-            }
-            pin(processor);
             try {
                 work();
             } catch (const std::exception& refused) {

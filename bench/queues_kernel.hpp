@@ -54,50 +54,46 @@ inline void read_whole(int descriptor, void* bytes, std::size_t size) {
     }
 }
 
+/// Two descriptors: what is written to the second one is read from the first.
 template <class Msg>
-class CPipe {
+class CEnds {
 public:
-    explicit CPipe(std::size_t /*capacity*/) {
-        if (::pipe2(ends_, O_CLOEXEC) == -1) {
-            give_up("pipe2");
-        }
-    }
-    CPipe(const CPipe&) = delete;
-    CPipe& operator=(const CPipe&) = delete;
-    ~CPipe() {
+    CEnds(const CEnds&) = delete;
+    CEnds& operator=(const CEnds&) = delete;
+    ~CEnds() {
         ::close(ends_[0]);
         ::close(ends_[1]);
     }
     void send(const Msg& message) { write_whole(ends_[1], &message, sizeof message); }
     void receive(Msg& message) { read_whole(ends_[0], &message, sizeof message); }
 
-private:
-    int ends_[2];
+protected:
+    CEnds() = default;
+    int ends_[2]{-1, -1};
+};
+
+template <class Msg>
+class CPipe : public CEnds<Msg> {
+public:
+    explicit CPipe(std::size_t /*capacity*/) {
+        if (::pipe2(this->ends_, O_CLOEXEC) == -1) {
+            give_up("pipe2");
+        }
+    }
 };
 
 template <class Msg, int type>
-class CSocket {
+class CSocket : public CEnds<Msg> {
 public:
     explicit CSocket(std::size_t /*capacity*/) {
-        if (::socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends_) == -1) {
+        if (::socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, this->ends_) == -1) {
             give_up("socketpair");
         }
         if (type == SOCK_SEQPACKET && sizeof(Msg) > 65536) {
             const int size = 4 * static_cast<int>(sizeof(Msg));
-            ::setsockopt(ends_[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+            ::setsockopt(this->ends_[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
         }
     }
-    CSocket(const CSocket&) = delete;
-    CSocket& operator=(const CSocket&) = delete;
-    ~CSocket() {
-        ::close(ends_[0]);
-        ::close(ends_[1]);
-    }
-    void send(const Msg& message) { write_whole(ends_[1], &message, sizeof message); }
-    void receive(Msg& message) { read_whole(ends_[0], &message, sizeof message); }
-
-private:
-    int ends_[2];
 };
 template <class Msg>
 using CStream = CSocket<Msg, SOCK_STREAM>;

@@ -316,7 +316,7 @@ private:
         ring_.begin(mine.writing);
         mine.is_loaned = true;
         mine.loaned_place = std::exchange(mine.writing.place, nullptr);  // so that send() comes by and sees it
-        return Loan{*this, reinterpret_cast<Value*>(mine.loaned_place), mine.writing.next};
+        return Loan{*this, {reinterpret_cast<Value*>(mine.loaned_place), mine.writing.next}};
     }
     /// Returns  false where it is the parent's, and this a forked child.
     bool end_loan(std::uint64_t ticket) noexcept {

@@ -165,7 +165,7 @@ struct Traffic {
                 }
                 const std::uint64_t left = static_cast<std::uint64_t>(end) - s.next;
                 const std::size_t count = sut.put_many(s, reinterpret_cast<const std::byte*>(messages),
-                                                       left < plan.batch ? left : plan.batch, sizeof(Message));
+                                                       left < plan.batch ? left : plan.batch);
                 for (std::size_t i = 0; i < count; ++i) {
                     acknowledged[s.next - count + i] = messages[i].words[0];
                 }
@@ -190,8 +190,8 @@ struct Traffic {
             } else {
                 Message messages[plan.batch];
                 const std::uint64_t left = static_cast<std::uint64_t>(end) - r.next;
-                const std::size_t count = sut.take_many(r, reinterpret_cast<std::byte*>(messages),
-                                                        left < plan.batch ? left : plan.batch, sizeof(Message));
+                const std::size_t count =
+                    sut.take_many(r, reinterpret_cast<std::byte*>(messages), left < plan.batch ? left : plan.batch);
                 require(count != 0, "there was one");
                 for (std::size_t i = 0; i < count; ++i) {
                     note_received(messages[i]);

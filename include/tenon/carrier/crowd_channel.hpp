@@ -21,12 +21,15 @@ protected:
     CrowdChannel(CrowdChannel&& other) noexcept
         : SharedChannel{std::move(other)}, needs_fence_{other.needs_fence_}, in_hand_{other.in_hand_.exchange(0)} {}
     CrowdChannel& operator=(CrowdChannel&& other) noexcept {
-        SharedChannel::operator=(std::move(other));
-        needs_fence_ = other.needs_fence_;
-        in_hand_ = other.in_hand_.exchange(0);
+        if (this != &other) {
+            close();
+            SharedChannel::operator=(std::move(other));
+            needs_fence_ = other.needs_fence_;
+            in_hand_ = other.in_hand_.exchange(0);
+        }
         return *this;
     }
-    ~CrowdChannel() = default;
+    ~CrowdChannel() { close(); }
     explicit CrowdChannel(memory::Segment segment) noexcept
         : SharedChannel{std::move(segment)}, needs_fence_{!Machine::join_heavy_fences()} {}
 
@@ -77,6 +80,7 @@ protected:
         return true;
     }
 
+private:
     void close() noexcept {
         if (segment_) {
             if (segment_.attendance().seat_is_ours() && in_hand_ != 0) {
@@ -86,7 +90,6 @@ protected:
         }
     }
 
-private:
     bool needs_fence_ = false;
     std::atomic<std::uint32_t> in_hand_{0};
     std::atomic<std::uint32_t> attempts_{0};

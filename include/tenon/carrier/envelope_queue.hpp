@@ -35,6 +35,7 @@
 #include "counters.hpp"
 #include "crowd_channel.hpp"
 #include "envelope_ring.hpp"
+#include "in_place.hpp"
 #include "outcome.hpp"
 #include "over.hpp"
 #include "verbs.hpp"
@@ -53,47 +54,29 @@ namespace detail {
 
 /// A place in the ring that is a handle's for a while. `constant`: to read only.
 template <class Queue, bool constant>
-class EnvelopeInHand {
+class EnvelopeInHand : public InHand<Queue, typename Queue::Claim, !constant> {
     using Header = std::conditional_t<constant, const typename Queue::Header, typename Queue::Header>;
     using Element = std::conditional_t<constant, const typename Queue::Element, typename Queue::Element>;
-    using Claim = typename Queue::Claim;
 
 public:
-    EnvelopeInHand() noexcept = default;
-    EnvelopeInHand(Queue& queue, const Claim& claim) noexcept : queue_{&queue}, claim_{claim} {}
-    explicit EnvelopeInHand(carrier::Result why_not) noexcept : result_{why_not} {}
-    EnvelopeInHand(EnvelopeInHand&& other) noexcept
-        : queue_{std::exchange(other.queue_, nullptr)}, claim_{other.claim_}, result_{other.result_} {}
-    EnvelopeInHand& operator=(EnvelopeInHand&& other) noexcept {
-        std::swap(queue_, other.queue_);
-        std::swap(claim_, other.claim_);
-        std::swap(result_, other.result_);
-        return *this;
-    }
+    using InHand<Queue, typename Queue::Claim, !constant>::InHand;
+    EnvelopeInHand(EnvelopeInHand&&) noexcept = default;
+    EnvelopeInHand& operator=(EnvelopeInHand&&) noexcept = default;
     ~EnvelopeInHand() {
-        if (Queue* const queue = std::exchange(queue_, nullptr)) {
-            queue->let_go_of(claim_, constant);
+        if (Queue* const queue = this->let_go()) {
+            queue->let_go_of(this->held_, constant);
         }
     }
 
-    /// Whether there is anything in hand.
-    [[nodiscard]] explicit operator bool() const noexcept { return queue_ != nullptr; }
     [[nodiscard]] Header& header() const noexcept { return *reinterpret_cast<Header*>(at(Queue::header_offset)); }
     [[nodiscard]] std::span<Element> elements() const noexcept {
-        return {reinterpret_cast<Element*>(at(Queue::elements_offset)), claim_.elements};
+        return {reinterpret_cast<Element*>(at(Queue::elements_offset)), this->held_.elements};
     }
-    /// Why there is nothing; `done` where there is, or was.
-    [[nodiscard]] Outcome outcome() const noexcept { return result_.outcome; }
-    [[nodiscard]] std::error_code error() const noexcept { return result_.code(!constant); }
-    [[nodiscard]] carrier::Result result() const noexcept { return result_; }
 
-protected:
+private:
     [[nodiscard]] std::byte* at(std::size_t offset) const noexcept {
-        return reinterpret_cast<std::byte*>(claim_.record) + offset;
+        return reinterpret_cast<std::byte*>(this->held_.record) + offset;
     }
-    Queue* queue_ = nullptr;
-    Claim claim_{};
-    carrier::Result result_ = Outcome::done;
 };
 
 }  // namespace detail
@@ -135,8 +118,8 @@ public:
         using detail::EnvelopeInHand<TypedQueue, false>::EnvelopeInHand;
         /// Sends the message as it stands. Once.
         void send() noexcept {
-            if (TypedQueue* const queue = std::exchange(this->queue_, nullptr)) {
-                queue->send_loan(this->claim_);
+            if (TypedQueue* const queue = this->let_go()) {
+                queue->send_loan(this->held_);
             }
         }
     };
@@ -156,16 +139,6 @@ public:
 
     /// Empty handles, from a failed factory or moved from, test false; nothing else may be asked of them.
     TypedQueue() noexcept = default;
-    TypedQueue(TypedQueue&&) noexcept = default;
-    TypedQueue& operator=(TypedQueue&& other) noexcept {
-        if (this != &other) {
-            this->close();
-            Crowd::operator=(std::move(other));
-            ring_ = other.ring_;
-        }
-        return *this;
-    }
-    ~TypedQueue() { this->close(); }
 
     // ---- sending
 

@@ -16,100 +16,101 @@
 
 namespace tenon {
 
-/// Room for one message in the queue. What stands in it at first is whatever was there. The queue handle stays where it is
-/// as long as there is a loan.
-template <class Queue, class Msg>
-class [[nodiscard]] Loan {
+namespace detail {
+
+/// What a queue has put into a handle's hands until that lets go of it; or why it has not.
+template <class Queue, class Held, bool to_send>
+class InHand {
 public:
-    Loan() noexcept = default;
-    Loan(Queue& queue, Msg* room, std::uint64_t ticket) noexcept : queue_{&queue}, room_{room}, ticket_{ticket} {}
-    explicit Loan(carrier::Result why_not) noexcept : result_{why_not} {}
-    Loan(Loan&& other) noexcept
-        : queue_{std::exchange(other.queue_, nullptr)},
-          room_{other.room_},
-          ticket_{other.ticket_},
-          result_{other.result_} {}
-    Loan& operator=(Loan&& other) noexcept {
+    InHand() noexcept = default;
+    InHand(Queue& queue, const Held& held) noexcept : queue_{&queue}, held_{held} {}
+    explicit InHand(carrier::Result why_not) noexcept : result_{why_not} {}
+    InHand(InHand&& other) noexcept : queue_{other.let_go()}, held_{other.held_}, result_{other.result_} {}
+    InHand& operator=(InHand&& other) noexcept {
         std::swap(queue_, other.queue_);
-        std::swap(room_, other.room_);
-        std::swap(ticket_, other.ticket_);
+        std::swap(held_, other.held_);
         std::swap(result_, other.result_);
         return *this;
     }
+
+    /// Whether there is anything in hand.
+    [[nodiscard]] explicit operator bool() const noexcept { return queue_ != nullptr; }
+    /// Why there is nothing; `done` where there is, or was.
+    [[nodiscard]] Outcome outcome() const noexcept { return result_.outcome; }
+    [[nodiscard]] std::error_code error() const noexcept { return result_.code(to_send); }
+    [[nodiscard]] carrier::Result result() const noexcept { return result_; }
+
+protected:
+    ~InHand() = default;
+
+    /// Returns  the queue, to which it goes back; once.
+    [[nodiscard]] Queue* let_go() noexcept { return std::exchange(queue_, nullptr); }
+
+private:
+    Queue* queue_ = nullptr;
+
+protected:
+    Held held_{};
+
+private:
+    carrier::Result result_ = Outcome::done;
+};
+
+/// Where a message stands, and by which the queue knows it again.
+template <class Msg>
+struct Place {
+    Msg* message = nullptr;
+    std::uint64_t ticket = 0;
+};
+
+}  // namespace detail
+
+/// Room for one message in the queue. What stands in it at first is whatever was there. The queue handle stays where it is
+/// as long as there is a loan.
+template <class Queue, class Msg>
+class [[nodiscard]] Loan : public detail::InHand<Queue, detail::Place<Msg>, true> {
+public:
+    using detail::InHand<Queue, detail::Place<Msg>, true>::InHand;
+    Loan(Loan&&) noexcept = default;
+    Loan& operator=(Loan&&) noexcept = default;
     ~Loan() { drop(); }
 
-    /// Whether there is room in hand.
-    [[nodiscard]] explicit operator bool() const noexcept { return queue_ != nullptr; }
-    [[nodiscard]] Msg& operator*() const noexcept { return *room_; }
-    [[nodiscard]] Msg* operator->() const noexcept { return room_; }
-    /// Why there is none; `done` where there is, or was.
-    [[nodiscard]] Outcome outcome() const noexcept { return result_.outcome; }
-    [[nodiscard]] std::error_code error() const noexcept { return result_.code(true); }
-    [[nodiscard]] carrier::Result result() const noexcept { return result_; }
+    [[nodiscard]] Msg& operator*() const noexcept { return *this->held_.message; }
+    [[nodiscard]] Msg* operator->() const noexcept { return this->held_.message; }
 
     /// Sends the message as it stands. Once.
     void send() noexcept {
-        if (Queue* const queue = std::exchange(queue_, nullptr)) {
-            queue->send_loan(room_, ticket_);
+        if (Queue* const queue = this->let_go()) {
+            queue->send_loan(this->held_.message, this->held_.ticket);
         }
     }
     /// Gives the room back, unsent. Once.
     void drop() noexcept {
-        if (Queue* const queue = std::exchange(queue_, nullptr)) {
-            queue->drop_loan(room_, ticket_);
+        if (Queue* const queue = this->let_go()) {
+            queue->drop_loan(this->held_.message, this->held_.ticket);
         }
     }
-
-private:
-    Queue* queue_ = nullptr;
-    Msg* room_ = nullptr;
-    std::uint64_t ticket_ = 0;
-    carrier::Result result_ = Outcome::done;
 };
 
 /// One message, where it stands. It is this handle's until the end of the scope; when the process dies before that, another
 /// receiver gets it. A peer that breaks the rules can change it meanwhile: who does not trust the peers receives a copy.
 template <class Queue, class Msg>
-class [[nodiscard]] Borrowed {
+class [[nodiscard]] Borrowed : public detail::InHand<Queue, detail::Place<const Msg>, false> {
 public:
-    Borrowed() noexcept = default;
-    Borrowed(Queue& queue, const Msg* message, std::uint64_t ticket) noexcept
-        : queue_{&queue}, message_{message}, ticket_{ticket} {}
-    explicit Borrowed(carrier::Result why_not) noexcept : result_{why_not} {}
-    Borrowed(Borrowed&& other) noexcept
-        : queue_{std::exchange(other.queue_, nullptr)},
-          message_{other.message_},
-          ticket_{other.ticket_},
-          result_{other.result_} {}
-    Borrowed& operator=(Borrowed&& other) noexcept {
-        std::swap(queue_, other.queue_);
-        std::swap(message_, other.message_);
-        std::swap(ticket_, other.ticket_);
-        std::swap(result_, other.result_);
-        return *this;
-    }
+    using detail::InHand<Queue, detail::Place<const Msg>, false>::InHand;
+    Borrowed(Borrowed&&) noexcept = default;
+    Borrowed& operator=(Borrowed&&) noexcept = default;
     ~Borrowed() { give_back(); }
 
-    [[nodiscard]] explicit operator bool() const noexcept { return queue_ != nullptr; }
-    [[nodiscard]] const Msg& operator*() const noexcept { return *message_; }
-    [[nodiscard]] const Msg* operator->() const noexcept { return message_; }
-    /// Why there is none; `done` where there is, or was.
-    [[nodiscard]] Outcome outcome() const noexcept { return result_.outcome; }
-    [[nodiscard]] std::error_code error() const noexcept { return result_.code(false); }
-    [[nodiscard]] carrier::Result result() const noexcept { return result_; }
+    [[nodiscard]] const Msg& operator*() const noexcept { return *this->held_.message; }
+    [[nodiscard]] const Msg* operator->() const noexcept { return this->held_.message; }
 
     /// Gives the place back before the end of the scope: the message is taken.
     void give_back() noexcept {
-        if (Queue* const queue = std::exchange(queue_, nullptr)) {
-            queue->end_borrowing(message_, ticket_);
+        if (Queue* const queue = this->let_go()) {
+            queue->end_borrowing(this->held_.message, this->held_.ticket);
         }
     }
-
-private:
-    Queue* queue_ = nullptr;
-    const Msg* message_ = nullptr;
-    std::uint64_t ticket_ = 0;
-    carrier::Result result_ = Outcome::done;
 };
 
 }  // namespace tenon

@@ -67,16 +67,6 @@ public:
 
     /// Empty handles, from a failed factory or moved from, test false; nothing else may be asked of them.
     TypedQueue() noexcept = default;
-    TypedQueue(TypedQueue&&) noexcept = default;
-    TypedQueue& operator=(TypedQueue&& other) noexcept {
-        if (this != &other) {
-            this->close();
-            Base::operator=(std::move(other));
-            ring_ = other.ring_;
-        }
-        return *this;
-    }
-    ~TypedQueue() { this->close(); }
 
     [[nodiscard]] std::uint32_t capacity() const noexcept { return ring_.capacity(); }
     /// sent and received are off by those who are at work at this moment.
@@ -164,7 +154,7 @@ private:
             return Loan{result};
         }
         this->take_in_hand();
-        return Loan{*this, reinterpret_cast<Msg*>(Ring::message(claim)), ticket_of(claim)};
+        return Loan{*this, {reinterpret_cast<Msg*>(Ring::message(claim)), ticket_of(claim)}};
     }
     void send_loan(const Msg* message, std::uint64_t ticket) noexcept {
         const Claim claim = claim_of(message, ticket);
@@ -244,7 +234,7 @@ private:
             return Borrowed{Outcome::corrupted};
         }
         this->take_in_hand();
-        return Borrowed{*this, message, ticket_of(claim)};
+        return Borrowed{*this, {message, ticket_of(claim)}};
     }
     void end_borrowing(const Msg* message, std::uint64_t ticket) noexcept {
         const Claim claim = claim_of(message, ticket);

@@ -87,8 +87,8 @@ public:
         if (mine.sending.next == mine.sending.limit && become_sender().outcome != Outcome::done) {
             return 0;
         }
-        const std::size_t count = ring_.put_many(mine.sending, reinterpret_cast<const std::byte*>(messages.data()),
-                                                 messages.size(), sizeof(Msg));
+        const std::size_t count =
+            ring_.put_many(mine.sending, reinterpret_cast<const std::byte*>(messages.data()), messages.size());
         if (count != 0) {
             tell_receiver();
         }
@@ -106,7 +106,7 @@ public:
                 return 0;
             }
             const std::size_t count =
-                ring_.take_many(mine.receiving, reinterpret_cast<std::byte*>(room.data()), room.size(), sizeof(Msg));
+                ring_.take_many(mine.receiving, reinterpret_cast<std::byte*>(room.data()), room.size());
             if (count != 0) {
                 tell_sender();
             } else if (!room.empty()) {
@@ -245,7 +245,7 @@ private:
         }
         mine.is_loaned = true;
         loaned_limit_ = std::exchange(mine.sending.limit, mine.sending.next);  // so that send() comes by and sees it
-        return Loan{*this, reinterpret_cast<Msg*>(Ring::message(mine.sending.place)), mine.sending.next};
+        return Loan{*this, {reinterpret_cast<Msg*>(Ring::message(mine.sending.place)), mine.sending.next}};
     }
     void end_loan() noexcept {
         Cursors& mine = cursors();
@@ -370,7 +370,7 @@ private:
         }
         mine.is_borrowed = true;
         borrowed_check_ = std::exchange(receiving.check, receiving.next);
-        return Borrowed{*this, message, receiving.next};
+        return Borrowed{*this, {message, receiving.next}};
     }
     void end_borrowing(const Msg* /*message*/, std::uint64_t ticket) noexcept {
         if (page_ && cursors().is_borrowed && cursors().receiving.next == ticket) {

@@ -151,7 +151,7 @@ public:
     }
 
     /// As many of `count` messages as there is room for; larger ones become visible together.
-    std::size_t put_many(Sending& s, const std::byte* messages, std::size_t count, std::size_t step) const noexcept {
+    std::size_t put_many(Sending& s, const std::byte* messages, std::size_t count) const noexcept {
         std::size_t done = 0;
         while (done < count && look_for_room(s)) {
             std::size_t some = s.limit - s.next < count - done ? s.limit - s.next : count - done;
@@ -159,22 +159,20 @@ public:
             std::uint64_t next = s.next;
             Word* place = s.place;
             if constexpr (are_packed) {
-                if (step == slot_size) {  // no gaps on either side
-                    const std::size_t row = slots_to_the_end(place, some);
-                    std::memcpy(static_cast<void*>(place), messages, row * slot_size);
-                    std::memcpy(static_cast<void*>(words_), messages + row * slot_size, (some - row) * slot_size);
-                    messages += some * slot_size;
-                    next += some;
-                    place = after(place, some);
-                    some = 0;
-                }
-            }
-            for (; some != 0; --some, messages += step, place = after(place)) {
-                will_write_soon(place);
-                sync::copy_in_alone<Machine, size>(message(place), messages);
-                ++next;
-                if constexpr (is_stamped) {
-                    stamp(place).store(next, std::memory_order_release);
+                const std::size_t row = slots_to_the_end(place, some);
+                std::memcpy(static_cast<void*>(place), messages, row * slot_size);
+                std::memcpy(static_cast<void*>(words_), messages + row * slot_size, (some - row) * slot_size);
+                messages += some * slot_size;
+                next += some;
+                place = after(place, some);
+            } else {
+                for (; some != 0; --some, messages += size, place = after(place)) {
+                    will_write_soon(place);
+                    sync::copy_in_alone<Machine, size>(message(place), messages);
+                    ++next;
+                    if constexpr (is_stamped) {
+                        stamp(place).store(next, std::memory_order_release);
+                    }
                 }
             }
             control_->sent.store(next, std::memory_order_release);
@@ -255,30 +253,28 @@ public:
     }
 
     /// As many messages as are there, and no more than `count`; taken together.
-    std::size_t take_many(Receiving& r, std::byte* room, std::size_t count, std::size_t step) const noexcept {
+    std::size_t take_many(Receiving& r, std::byte* room, std::size_t count) const noexcept {
         std::size_t done = 0;
         while (done < count && look_for_message(r)) {
             std::size_t some = r.check - r.next < count - done ? r.check - r.next : count - done;
             const std::size_t before = done;
             if constexpr (are_packed) {
-                if (step == slot_size) {
-                    const std::size_t row = slots_to_the_end(r.place, some);
-                    std::memcpy(room, static_cast<const void*>(r.place), row * slot_size);
-                    std::memcpy(room + row * slot_size, static_cast<const void*>(words_), (some - row) * slot_size);
-                    for (std::size_t i = 0; i < some; ++i, r.place = after(r.place)) {
-                        own(r);
-                    }
-                    room += some * slot_size;
-                    r.next += some;
-                    done += some;
-                    some = 0;
+                const std::size_t row = slots_to_the_end(r.place, some);
+                std::memcpy(room, static_cast<const void*>(r.place), row * slot_size);
+                std::memcpy(room + row * slot_size, static_cast<const void*>(words_), (some - row) * slot_size);
+                for (std::size_t i = 0; i < some; ++i, r.place = after(r.place)) {
+                    own(r);
                 }
-            }
-            for (; some != 0 && has_arrived(r); --some, ++done, room += step) {
-                sync::copy_out_alone<Machine, size>(message(r.place), room);
-                own(r);
-                r.place = after(r.place);
-                ++r.next;
+                room += some * slot_size;
+                r.next += some;
+                done += some;
+            } else {
+                for (; some != 0 && has_arrived(r); --some, ++done, room += size) {
+                    sync::copy_out_alone<Machine, size>(message(r.place), room);
+                    own(r);
+                    r.place = after(r.place);
+                    ++r.next;
+                }
             }
             control_->taken.store(r.next, std::memory_order_release);  // before the next look, which may free them
             if (done == before) {

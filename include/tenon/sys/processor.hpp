@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
-/// Which processor this is, and the one instruction that C++ has no word for. The only header whose text depends on the
+/// Which processor this is, and the few instructions that C++ has no word for. The only header whose text depends on the
 /// kind of processor.
 
 #include <sched.h>

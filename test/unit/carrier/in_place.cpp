@@ -37,7 +37,7 @@ BOOST_AUTO_TEST_CASE(a_loan_is_sent_or_dropped_once) {
     Fake queue;
     int room = 0;
     {
-        Loan sut{queue, &room, 7};
+        Loan sut{queue, {&room, 7}};
         BOOST_TEST(!!sut);
         *sut = 5;
         sut.send();
@@ -46,7 +46,7 @@ BOOST_AUTO_TEST_CASE(a_loan_is_sent_or_dropped_once) {
         sut.drop();
     }
     BOOST_TEST(queue.told == "sent 5/7;");
-    { const Loan sut{queue, &room, 8}; }
+    { const Loan sut{queue, {&room, 8}}; }
     BOOST_TEST(queue.told == "sent 5/7;dropped 5/8;");
 }
 
@@ -54,10 +54,10 @@ BOOST_AUTO_TEST_CASE(a_moved_loan_is_the_new_handles) {
     Fake queue;
     int rooms[] = {1, 2};
     {
-        Loan first{queue, &rooms[0], 1};
+        Loan first{queue, {&rooms[0], 1}};
         Loan second{std::move(first)};
         BOOST_TEST(!first);  // NOLINT: what a moved-from one says
-        Loan third{queue, &rooms[1], 2};
+        Loan third{queue, {&rooms[1], 2}};
         third = std::move(second);
         BOOST_TEST(*third == 1);
         third.send();
@@ -69,8 +69,8 @@ BOOST_AUTO_TEST_CASE(a_message_is_given_back_once) {
     Fake queue;
     const int messages[] = {1, 2};
     {
-        Borrowed first{queue, &messages[0], 1};
-        Borrowed second{queue, &messages[1], 2};
+        Borrowed first{queue, {&messages[0], 1}};
+        Borrowed second{queue, {&messages[1], 2}};
         BOOST_TEST(*first == 1);
         second = std::move(first);
         BOOST_TEST(*second == 1);
@@ -96,7 +96,7 @@ BOOST_AUTO_TEST_CASE(where_there_is_none_it_says_why) {
     BOOST_TEST((none.error() == tenon::errc::corrupted));
     Fake queue;
     int room = 0;
-    const Loan some{queue, &room, 1};
+    const Loan some{queue, {&room, 1}};
     BOOST_TEST((some.outcome() == Outcome::done));
     BOOST_TEST(!some.error());
 }
